@@ -1,0 +1,226 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// BookingID is the id of a booking. Ids are never used again.
+type BookingID int64
+
+// Booking takes a vehicle from Start up to, not including, End, the day it
+// comes back. Two bookings of a vehicle never overlap.
+type Booking struct {
+	ID      BookingID `json:"id"`
+	Vehicle VehicleID `json:"vehicle"`
+	Start   Date      `json:"start_date"`
+	End     Date      `json:"end_date"`
+}
+
+// BookingFields are the fields of a booking that a user sets; nil leaves one
+// as it is.
+type BookingFields struct {
+	Vehicle    *VehicleID
+	Start, End *Date
+}
+
+// Apply returns b with the fields that are set.
+func (f BookingFields) Apply(b Booking) Booking {
+	set(&b.Vehicle, f.Vehicle)
+	set(&b.Start, f.Start)
+	set(&b.End, f.End)
+	return b
+}
+
+// BookingFilter narrows a list of bookings: those that meet all that is set.
+// Its zero value is all of them.
+type BookingFilter struct {
+	From        Date // start on it or later
+	To          Date // end on it or earlier
+	EndAfter    Date // end later
+	StartBefore Date // start earlier
+
+	Vehicle *VehicleID
+	After   BookingID // only ids above it
+	Limit   int       // at most so many; 0 is no limit
+}
+
+// CreateBooking books a vehicle of the owner's and returns the booking with
+// its id. In this order: an unknown vehicle is ErrInvalid, so is an end that is
+// not after the start; another owner's vehicle is ErrForbidden; a vehicle that
+// is taken is ErrConflict with the clashing booking.
+func (d *DB) CreateBooking(ctx context.Context, owner UserID, b Booking) (Booking, error) {
+	err := d.write(ctx, func(tx *Tx) error {
+		b.ID = 0
+		if err := tx.checkBooking(owner, b); err != nil {
+			return err
+		}
+		id, err := tx.insert("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)", b.Vehicle, b.Start, b.End)
+		b.ID = BookingID(id)
+		return err
+	})
+	return b, err
+}
+
+// Booking returns a booking of a vehicle of the owner's, or ErrNotFound.
+func (d *DB) Booking(ctx context.Context, owner UserID, id BookingID) (Booking, error) {
+	return scanBooking(d.queryRow(ctx, selectBooking, id, owner).Scan)
+}
+
+const selectBooking = `
+	SELECT b.id, b.vehicle_id, b.start_date, b.end_date
+	FROM bookings b JOIN vehicles v ON v.id = b.vehicle_id
+	WHERE b.id = ? AND v.user_id = ?`
+
+func scanBooking(scan func(...any) error) (Booking, error) {
+	var b Booking
+	err := scan(&b.ID, &b.Vehicle, &b.Start, &b.End)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, notFound("Booking")
+	}
+	if err != nil {
+		return b, fmt.Errorf("read booking: %w", err)
+	}
+	return b, nil
+}
+
+// Bookings lists the bookings of the owner's vehicles by ascending id.
+//
+// It reads the rows it returns and at most two more for each of the owner's
+// vehicles, however many bookings there are; a page of a list without dates
+// reads as many ids as the page is long for each vehicle; a page of a list
+// with dates reads what lies within the dates.
+func (d *DB) Bookings(ctx context.Context, owner UserID, f BookingFilter) ([]Booking, error) {
+	query, args := f.query(owner)
+	return list(ctx, d, scanBooking, query, args...)
+}
+
+func (f BookingFilter) query(owner UserID) (string, []any) {
+	if f.Limit > 0 && f.From == "" && f.To == "" && f.EndAfter == "" && f.StartBefore == "" {
+		return selectBookingPage, []any{owner, f.Vehicle, f.After, f.Limit}
+	}
+	// A start before the end makes To a bound on start_date, too.
+	startBefore := min(or(f.StartBefore, maxDate), or(f.To, maxDate))
+	return selectBookings, []any{owner, f.Vehicle, f.After, limit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
+}
+
+func or(d, otherwise Date) Date {
+	if d == "" {
+		return otherwise
+	}
+	return d
+}
+
+// selectBookings takes each vehicle's bookings from the index by date, bounded
+// on both sides. The first that can end after a day is the last to start on it
+// or before: bookings never overlap.
+const selectBookings = `
+	SELECT b.id, b.vehicle_id, b.start_date, b.end_date
+	FROM vehicles v CROSS JOIN bookings b INDEXED BY bookings_vehicle_id_dates ON b.vehicle_id = v.id
+	WHERE v.user_id = ?1
+		AND (?2 IS NULL OR v.id = ?2)
+		AND b.id > ?3
+		AND b.start_date >= max(?5, coalesce((
+			SELECT max(n.start_date) FROM bookings n
+			WHERE n.vehicle_id = v.id AND n.start_date <= ?8
+		), ''))
+		AND b.start_date < ?6
+		AND b.end_date <= ?7
+		AND b.end_date > ?8
+	ORDER BY b.id
+	LIMIT ?4`
+
+// selectBookingPage takes a page's worth of ids from each vehicle's and of
+// those the lowest.
+const selectBookingPage = `
+	SELECT b.id, b.vehicle_id, b.start_date, b.end_date
+	FROM vehicles v CROSS JOIN bookings b
+	WHERE v.user_id = ?1
+		AND (?2 IS NULL OR v.id = ?2)
+		AND b.id IN (
+			SELECT n.id FROM bookings n INDEXED BY bookings_vehicle_id
+			WHERE n.vehicle_id = v.id AND n.id > ?3
+			ORDER BY n.id
+			LIMIT ?4
+		)
+	ORDER BY b.id
+	LIMIT ?4`
+
+// UpdateBooking changes a booking of the owner's and returns it as it is then.
+// It is ErrNotFound, or refused as by CreateBooking.
+func (d *DB) UpdateBooking(ctx context.Context, owner UserID, id BookingID, f BookingFields) (Booking, error) {
+	var b Booking
+	err := d.write(ctx, func(tx *Tx) (err error) {
+		if b, err = scanBooking(tx.queryRow(selectBooking, id, owner).Scan); err != nil {
+			return err
+		}
+		b = f.Apply(b)
+		if err := tx.checkBooking(owner, b); err != nil {
+			return err
+		}
+		_, err = tx.exec("UPDATE bookings SET vehicle_id = ?, start_date = ?, end_date = ? WHERE id = ?", b.Vehicle, b.Start, b.End, id)
+		return err
+	})
+	return b, err
+}
+
+// DeleteBooking deletes a booking of a vehicle of the owner's. It is
+// ErrNotFound if there is none.
+func (d *DB) DeleteBooking(ctx context.Context, owner UserID, id BookingID) error {
+	return d.write(ctx, func(tx *Tx) error {
+		return tx.execOne(notFound("Booking"), `
+			DELETE FROM bookings
+			WHERE id = ? AND vehicle_id IN (SELECT id FROM vehicles WHERE user_id = ?)`, id, owner)
+	})
+}
+
+// UnknownVehicle is the refusal of a booking for a vehicle, as the request
+// wrote its id, that does not exist.
+func UnknownVehicle(id string) *Error {
+	return &Error{Kind: ErrInvalid, Field: "vehicle", Message: fmt.Sprintf("Invalid pk %q - object does not exist.", id)}
+}
+
+// checkBooking applies all the rules to b as it is to be stored.
+func (tx *Tx) checkBooking(owner UserID, b Booking) error {
+	var vehicleOwner UserID
+	err := tx.queryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return UnknownVehicle(fmt.Sprint(b.Vehicle))
+	case err != nil:
+		return err
+	case b.End <= b.Start:
+		return &Error{Kind: ErrInvalid, Message: "End date must be after start date."}
+	case vehicleOwner != owner:
+		return &Error{Kind: ErrForbidden, Message: "You can only book your own vehicles."}
+	}
+	return tx.checkFree(b)
+}
+
+// checkFree refuses b if another booking of its vehicle overlaps it, and names
+// the first that does.
+func (tx *Tx) checkFree(b Booking) error {
+	clash, err := scanBooking(tx.queryRow(`
+		SELECT id, vehicle_id, start_date, end_date
+		FROM bookings
+		WHERE vehicle_id = ?1
+			AND start_date >= coalesce((SELECT max(start_date) FROM bookings WHERE vehicle_id = ?1 AND start_date <= ?2), '')
+			AND start_date < ?3
+			AND end_date > ?2
+			AND id <> ?4
+		ORDER BY start_date
+		LIMIT 1`, b.Vehicle, b.Start, b.End, b.ID).Scan)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &Error{
+		Kind:    ErrConflict,
+		Message: fmt.Sprintf("This vehicle is already booked from %s to %s.", clash.Start, clash.End),
+		Clash:   &clash,
+	}
+}

@@ -1,0 +1,134 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// refreshGrace is how long a used refresh token still works: two tabs of a
+// browser may use the same one at once, and an answer may be lost on the way.
+const refreshGrace = 30 * time.Second
+
+// SignInID is the id of a sign-in: one login and all the tokens it leads to.
+type SignInID int64
+
+// RefreshToken is what is stored of a refresh token.
+type RefreshToken struct {
+	ID        string // its jti
+	SignIn    SignInID
+	ExpiresAt time.Time
+}
+
+// SignInsEnded counts the times that sign-ins may have ended, in this process
+// or (seen within a quarter of a second) in another. What a caller has learnt
+// from SignedIn holds while the number stays what it was before the call.
+func (d *DB) SignInsEnded() uint64 { return d.signInsEnded.Load() }
+
+// SignedIn returns the name of the user and whether that sign-in of theirs is
+// still good. A user who is gone is ErrNotFound.
+func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
+	err = d.queryRow(ctx, `
+		SELECT username, EXISTS (SELECT 1 FROM sign_ins WHERE id = ?2 AND user_id = ?1)
+		FROM users
+		WHERE id = ?1`, user, id).Scan(&username, &ok)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, notFound("User")
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("read sign-in: %w", err)
+	}
+	return username, ok, nil
+}
+
+// SignIn begins a sign-in of u with its first refresh token, whose SignIn it
+// returns. It is ErrNotFound if u is gone or has another password hash by now.
+// A newHash that is not empty replaces the hash, without ending anything.
+func (d *DB) SignIn(ctx context.Context, u User, newHash string, first RefreshToken) (SignInID, error) {
+	if newHash == "" {
+		newHash = u.PasswordHash
+	}
+	err := d.write(ctx, func(tx *Tx) error {
+		err := tx.execOne(notFound("User"), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+			newHash, u.ID, u.PasswordHash)
+		if err != nil {
+			return err
+		}
+		id, err := tx.insert("INSERT INTO sign_ins (user_id, created_at, expires_at) VALUES (?, ?, ?)",
+			u.ID, tx.now.Unix(), first.ExpiresAt.Unix())
+		if err != nil {
+			return err
+		}
+		first.SignIn = SignInID(id)
+		return tx.addRefreshToken(first)
+	})
+	return first.SignIn, err
+}
+
+// Refresh exchanges the refresh token used for next, whose SignIn is set for
+// the caller's sake by used. It is ErrNotFound if the sign-in has ended, and
+// ends it if used was exchanged more than 30 seconds ago: one of the two who
+// hold it has stolen it.
+func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
+	replayed := false
+	err := d.write(ctx, func(tx *Tx) error {
+		var usedAt sql.NullInt64
+		err := tx.queryRow("SELECT used_at FROM refresh_tokens WHERE id = ? AND sign_in_id = ?", used.ID, used.SignIn).Scan(&usedAt)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("Sign-in")
+		}
+		if err != nil {
+			return err
+		}
+		if usedAt.Valid && tx.now.Sub(time.Unix(usedAt.Int64, 0)) > refreshGrace {
+			replayed = true
+			return tx.endSignIns("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
+		}
+		_, err = tx.exec("UPDATE refresh_tokens SET used_at = ? WHERE id = ? AND used_at IS NULL", tx.now.Unix(), used.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec("UPDATE sign_ins SET expires_at = max(expires_at, ?) WHERE id = ?", next.ExpiresAt.Unix(), used.SignIn)
+		if err != nil {
+			return err
+		}
+		next.SignIn = used.SignIn
+		return tx.addRefreshToken(next)
+	})
+	if err == nil && replayed {
+		return notFound("Sign-in")
+	}
+	return err
+}
+
+// SignOut ends a sign-in of the user's. One that has ended already is no error.
+func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
+	return d.write(ctx, func(tx *Tx) error {
+		return tx.endSignIns("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
+	})
+}
+
+// addRefreshToken stores a token, and clears away those that have expired, so
+// that nothing grows that nobody uses.
+func (tx *Tx) addRefreshToken(t RefreshToken) error {
+	_, err := tx.exec("INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES (?, ?, ?)",
+		t.ID, t.SignIn, t.ExpiresAt.Unix())
+	if err != nil {
+		return err
+	}
+	// Ended by their time, not by anybody: tokens of theirs have expired, too.
+	if _, err := tx.exec("DELETE FROM sign_ins WHERE expires_at <= ?", tx.now.Unix()); err != nil {
+		return err
+	}
+	_, err = tx.exec("DELETE FROM refresh_tokens WHERE expires_at <= ?", tx.now.Unix())
+	return err
+}
+
+// endSignIns runs a DELETE FROM sign_ins.
+func (tx *Tx) endSignIns(query string, args ...any) error {
+	tx.endedSignIns = true
+	_, err := tx.exec(query, args...)
+	return err
+}

@@ -1,0 +1,69 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// UserID is the id of a user.
+type UserID int64
+
+// User is somebody who signs in: in practice a shop, which owns its vehicles.
+type User struct {
+	ID           UserID
+	Username     string
+	PasswordHash string // in PHC string format
+}
+
+// CreateUser stores a new user. A name already taken is ErrConflict.
+func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (UserID, error) {
+	var id int64
+	err := d.write(ctx, func(tx *Tx) (err error) {
+		id, err = tx.insert("INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)",
+			username, passwordHash, tx.now.Unix())
+		return err
+	})
+	if isUniqueViolation(err) {
+		return 0, &Error{Kind: ErrConflict, Message: "Username already exists."}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("create user: %w", err)
+	}
+	return UserID(id), nil
+}
+
+// UserByName returns the user of exactly that name, or ErrNotFound.
+func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
+	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE username = ?", username)
+}
+
+// User returns the user with that id, or ErrNotFound.
+func (d *DB) User(ctx context.Context, id UserID) (User, error) {
+	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE id = ?", id)
+}
+
+func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
+	var u User
+	err := d.queryRow(ctx, query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return User{}, notFound("User")
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return u, nil
+}
+
+// SetPassword replaces the user's password hash and ends all their sign-ins.
+// A user who is gone is ErrNotFound.
+func (d *DB) SetPassword(ctx context.Context, id UserID, passwordHash string) error {
+	return d.write(ctx, func(tx *Tx) error {
+		err := tx.execOne(notFound("User"), "UPDATE users SET password_hash = ? WHERE id = ?", passwordHash, id)
+		if err != nil {
+			return err
+		}
+		return tx.endSignIns("DELETE FROM sign_ins WHERE user_id = ?", id)
+	})
+}

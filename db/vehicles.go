@@ -1,0 +1,198 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// VehicleID is the id of a vehicle. Ids are never used again.
+type VehicleID int64
+
+// Vehicle is a car of the fleet.
+type Vehicle struct {
+	ID    VehicleID `json:"id"`
+	Make  string    `json:"make"`
+	Model string    `json:"model"`
+	Year  int       `json:"year"`
+	Plate string    `json:"plate"`
+}
+
+// VehicleFields are the fields of a vehicle that a user sets; nil leaves one
+// as it is.
+type VehicleFields struct {
+	Make, Model *string
+	Year        *int
+	Plate       *string
+}
+
+// Apply returns v with the fields that are set.
+func (f VehicleFields) Apply(v Vehicle) Vehicle {
+	set(&v.Make, f.Make)
+	set(&v.Model, f.Model)
+	set(&v.Year, f.Year)
+	set(&v.Plate, f.Plate)
+	return v
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// VehicleFilter narrows a list of vehicles. Its zero value does not.
+type VehicleFilter struct {
+	// Only cars free from the one day up to, not including, the other.
+	// Both are set or neither.
+	AvailableFrom, AvailableTo Date
+
+	After VehicleID // only ids above it
+	Limit int       // at most so many; 0 is no limit
+}
+
+// CreateVehicle stores a new vehicle of the owner's and returns it with its
+// id. A plate the owner has already is ErrInvalid.
+func (d *DB) CreateVehicle(ctx context.Context, owner UserID, v Vehicle) (Vehicle, error) {
+	err := d.write(ctx, func(tx *Tx) error {
+		v.ID = 0
+		if err := tx.checkPlate(owner, v); err != nil {
+			return err
+		}
+		id, err := tx.insert("INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?)",
+			owner, v.Make, v.Model, v.Year, v.Plate)
+		v.ID = VehicleID(id)
+		return err
+	})
+	return v, err
+}
+
+// Vehicle returns a vehicle of the owner's, or ErrNotFound.
+func (d *DB) Vehicle(ctx context.Context, owner UserID, id VehicleID) (Vehicle, error) {
+	return scanVehicle(d.queryRow(ctx, selectVehicle, id, owner).Scan)
+}
+
+const selectVehicle = "SELECT id, make, model, year, plate FROM vehicles WHERE id = ? AND user_id = ?"
+
+func scanVehicle(scan func(...any) error) (Vehicle, error) {
+	var v Vehicle
+	err := scan(&v.ID, &v.Make, &v.Model, &v.Year, &v.Plate)
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, notFound("Vehicle")
+	}
+	if err != nil {
+		return v, fmt.Errorf("read vehicle: %w", err)
+	}
+	return v, nil
+}
+
+// VehicleExists reports whether anybody has a vehicle with that id.
+func (d *DB) VehicleExists(ctx context.Context, id VehicleID) (bool, error) {
+	var ok bool
+	err := d.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM vehicles WHERE id = ?)", id).Scan(&ok)
+	return ok, err
+}
+
+// Vehicles lists the owner's vehicles by ascending id.
+func (d *DB) Vehicles(ctx context.Context, owner UserID, f VehicleFilter) ([]Vehicle, error) {
+	query := "SELECT id, make, model, year, plate FROM vehicles WHERE user_id = ? AND id > ?"
+	args := []any{owner, f.After}
+	if f.AvailableFrom != "" {
+		// Free unless the last booking to start before the span's end
+		// reaches into the span: bookings never overlap.
+		query += `
+			AND coalesce((
+				SELECT end_date FROM bookings
+				WHERE vehicle_id = vehicles.id AND start_date < ?
+				ORDER BY start_date DESC LIMIT 1
+			) <= ?, TRUE)`
+		args = append(args, f.AvailableTo, f.AvailableFrom)
+	}
+	query += " ORDER BY id LIMIT ?"
+	return list(ctx, d, scanVehicle, query, append(args, limit(f.Limit))...)
+}
+
+// limit is what n, of which 0 means no limit, is in SQL.
+func limit(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// UpdateVehicle changes a vehicle of the owner's and returns it as it is then.
+// It is ErrNotFound, or ErrInvalid for a plate that another of the owner's
+// vehicles has.
+func (d *DB) UpdateVehicle(ctx context.Context, owner UserID, id VehicleID, f VehicleFields) (Vehicle, error) {
+	var v Vehicle
+	err := d.write(ctx, func(tx *Tx) (err error) {
+		if v, err = scanVehicle(tx.queryRow(selectVehicle, id, owner).Scan); err != nil {
+			return err
+		}
+		v = f.Apply(v)
+		if err := tx.checkPlate(owner, v); err != nil {
+			return err
+		}
+		_, err = tx.exec("UPDATE vehicles SET make = ?, model = ?, year = ?, plate = ? WHERE id = ?",
+			v.Make, v.Model, v.Year, v.Plate, id)
+		return err
+	})
+	return v, err
+}
+
+// DeleteVehicle deletes a vehicle of the owner's, and its bookings with it. It
+// is ErrNotFound if there is none.
+func (d *DB) DeleteVehicle(ctx context.Context, owner UserID, id VehicleID) error {
+	return d.write(ctx, func(tx *Tx) error {
+		return tx.execOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, owner)
+	})
+}
+
+// checkPlate refuses v if another of the owner's vehicles has its plate,
+// letter case aside.
+func (tx *Tx) checkPlate(owner UserID, v Vehicle) error {
+	taken := &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
+	var found bool
+	err := tx.queryRow("SELECT EXISTS (SELECT 1 FROM vehicles WHERE user_id = ? AND plate = ? COLLATE NOCASE AND id <> ?)",
+		owner, v.Plate, v.ID).Scan(&found)
+	if err != nil {
+		return err
+	}
+	if found {
+		return taken
+	}
+	if isASCII(v.Plate) {
+		return nil
+	}
+	// SQLite folds A to Z only. Plates in other letters are few: look at all.
+	st, err := tx.stmt("SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?")
+	if err != nil {
+		return err
+	}
+	rows, err := st.Query(owner, v.ID)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var plate string
+		if err := rows.Scan(&plate); err != nil {
+			return err
+		}
+		if strings.EqualFold(plate, v.Plate) {
+			return taken
+		}
+	}
+	return rows.Err()
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

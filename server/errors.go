@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"onenow/db"
+)
+
+// apiError is an answer that is an error. Its body was written for users.
+type apiError struct {
+	status int
+	body   any
+	cause  error // for the log; nil when the answer says it all
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("%d %v", e.status, e.body) }
+
+// The bodies of errors. Frontends written for Django REST framework tell them
+// apart by their keys.
+type (
+	detailBody struct {
+		Detail string `json:"detail"`
+	}
+	codeBody struct {
+		Detail string `json:"detail"`
+		Code   string `json:"code"`
+	}
+	unavailableBody = codeBody
+	tokenBody       struct {
+		Detail   string         `json:"detail"`
+		Code     string         `json:"code"`
+		Messages []tokenMessage `json:"messages"`
+	}
+	tokenMessage struct {
+		TokenClass string `json:"token_class"`
+		TokenType  string `json:"token_type"`
+		Message    string `json:"message"`
+	}
+	conflictBody struct {
+		Detail   string      `json:"detail"`
+		Code     string      `json:"code"`
+		Conflict *db.Booking `json:"conflict"`
+	}
+	registerBody struct {
+		Error string `json:"error"`
+	}
+	internalBody struct {
+		Detail    string `json:"detail"`
+		RequestID string `json:"request_id"`
+	}
+)
+
+// detail is an error whose body is one sentence.
+func detail(status int, format string, args ...any) *apiError {
+	return &apiError{status: status, body: detailBody{fmt.Sprintf(format, args...)}}
+}
+
+var errPathNotFound = detail(http.StatusNotFound, "Not found.")
+
+func methodNotAllowed(method string) *apiError {
+	return detail(http.StatusMethodNotAllowed, "Method %q not allowed.", method)
+}
+
+// fail answers with err. What is not written for users stays in the log.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r)
+	if x.status != 0 { // too late to say so
+		x.cause = err
+		return
+	}
+	e := toAPIError(err)
+	if e == nil {
+		e = &apiError{http.StatusInternalServerError, internalBody{"Internal server error.", x.id}, err}
+	}
+	x.cause = e.cause
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`) // RFC 9110, section 11.6.1
+	}
+	if err := writeJSON(w, e.status, e.body); err != nil {
+		x.cause = errors.Join(x.cause, err)
+	}
+}
+
+// toAPIError returns the answer to give for err, or nil when it is a fault of
+// ours.
+func toAPIError(err error) *apiError {
+	var answer *apiError
+	if errors.As(err, &answer) {
+		return answer
+	}
+	if errors.Is(err, context.Canceled) { // nobody is there to read it
+		return &apiError{http.StatusServiceUnavailable, detailBody{"The request was cancelled."}, err}
+	}
+	var refusal *db.Error
+	if !errors.As(err, &refusal) {
+		return nil
+	}
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return detail(http.StatusNotFound, "%s", refusal.Message)
+	case errors.Is(err, db.ErrForbidden):
+		return detail(http.StatusForbidden, "%s", refusal.Message)
+	case errors.Is(err, db.ErrInvalid):
+		var f fieldErrors
+		f.add(refusal.Field, refusal.Message)
+		return f.answer()
+	case refusal.Clash != nil:
+		return &apiError{status: http.StatusConflict, body: conflictBody{refusal.Message, "booking_conflict", refusal.Clash}}
+	case errors.Is(err, db.ErrUnavailable):
+		return &apiError{http.StatusServiceUnavailable, unavailableBody{refusal.Message, refusal.Code}, err}
+	}
+	return nil
+}

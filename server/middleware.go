@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/rs/cors"
+)
+
+// middleware wraps the routes, outermost first: log, CORS.
+func (s *Server) middleware(routes http.Handler, origins []string) http.Handler {
+	return s.observe(allowOrigins(origins, routes))
+}
+
+// allowOrigins lets pages of other origins use the API. Tokens travel in a
+// header, never in a cookie, so answering any origin gives a page nothing that
+// its user has not typed into it.
+func allowOrigins(origins []string, next http.Handler) http.Handler {
+	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+	headers := []string{"Authorization", "Content-Type"}
+	c := cors.New(cors.Options{
+		AllowedOrigins:     origins, // none means any
+		AllowedMethods:     methods,
+		AllowedHeaders:     headers,
+		ExposedHeaders:     []string{"Link", "Retry-After", "X-Request-Id"},
+		MaxAge:             int((24 * time.Hour).Seconds()), // browsers cap it lower
+		OptionsPassthrough: true,                            // the route adds Allow and the 204
+	})
+	return c.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := w.Header(); h.Get("Access-Control-Allow-Methods") != "" {
+			// cors names what was asked for; all of it saves further asking.
+			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+			h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
+// exchange is one request and its answer: what is learnt on the way, for the
+// handler and for the log.
+type exchange struct {
+	http.ResponseWriter
+	id     string
+	user   *identity // who is signed in; nil for nobody
+	status int       // 0 until the header is written
+	bytes  int64
+	cause  error // why the answer is an error, for the log alone
+}
+
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(b)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that r belongs to.
+func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
+
+// observe gives each request an id, logs it in one line when it is answered,
+// and answers 500 if its handler panics.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		x := &exchange{ResponseWriter: w, id: newRequestID()}
+		w.Header().Set("X-Request-Id", x.id)
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		defer func() {
+			if v := recover(); v != nil {
+				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(v) // net/http's way to cut a connection
+				}
+				s.fail(x, r, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+			}
+			s.logRequest(r, x, time.Since(start))
+		}()
+		next.ServeHTTP(x, r)
+	})
+}
+
+// newRequestID returns 16 hexadecimal digits, to find an answer in the log by.
+func newRequestID() string {
+	var b [8]byte
+	for i, n := 0, rand.Uint64(); i < len(b); i, n = i+1, n>>8 {
+		b[i] = byte(n)
+	}
+	return hex.EncodeToString(b[:])
+}
+
+func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
+	level := slog.LevelInfo
+	if x.status >= 500 {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs,
+		slog.String("method", r.Method),
+		slog.String("route", strings.TrimSuffix(r.Pattern, "{$}")), // never the path: it may hold what a client should not have put there
+		slog.Int("status", x.status),
+		slog.Duration("took", took),
+		slog.Int64("bytes", x.bytes),
+		slog.String("request_id", x.id))
+	if x.user != nil {
+		attrs = append(attrs, slog.Int64("user_id", int64(x.user.userID)))
+	}
+	if x.cause != nil {
+		attrs = append(attrs, slog.String("error", x.cause.Error()))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}

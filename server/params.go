@@ -1,0 +1,120 @@
+package server
+
+import (
+	"math"
+	"math/big"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"onenow/db"
+)
+
+// maxPage is the most rows that limit can ask for.
+const maxPage = 1000
+
+// params takes the parameters out of a request's query string as fields does
+// out of its body. One that is empty is as if absent.
+type params struct {
+	values map[string]string
+	errs   fieldErrors
+}
+
+func newParams(r *http.Request) *params {
+	return &params{values: parseForm(r.URL.RawQuery)}
+}
+
+func (p *params) err() error {
+	if len(p.errs) == 0 {
+		return nil
+	}
+	return p.errs.answer()
+}
+
+// date returns the date that a parameter gives, or "".
+func (p *params) date(name string) db.Date {
+	v := p.values[name]
+	if v == "" {
+		return ""
+	}
+	d, err := db.ParseDate(v)
+	if err != nil {
+		p.errs.add(name, msgDate)
+	}
+	return d
+}
+
+// id returns the id that a parameter gives, or nil.
+func (p *params) id(name string) *int64 {
+	v := p.values[name]
+	if v == "" {
+		return nil
+	}
+	n := parseWhole(v)
+	if n == nil {
+		p.errs.add(name, msgInteger)
+		return nil
+	}
+	id := saturate(n)
+	return &id
+}
+
+// page returns the page that the parameters ask for: limit rows, 0 for all of
+// them, with ids above after.
+func (p *params) page() (after int64, limit int) {
+	if id := p.id("after"); id != nil {
+		after = *id
+	}
+	if v := p.values["limit"]; v != "" {
+		var message string
+		if limit, message = inRange(parseWhole(v), 1, maxPage); message != "" {
+			p.errs.add("limit", message)
+		}
+	}
+	return after, limit
+}
+
+// oneMore is the limit to ask the database for, to see whether more follow.
+func oneMore(limit int) int {
+	if limit == 0 {
+		return 0
+	}
+	return limit + 1
+}
+
+// cutPage cuts rows to limit, and where more follow, adds a Link header (RFC
+// 8288) to the page after the last one's id.
+func cutPage[T any](w http.ResponseWriter, r *http.Request, rows []T, limit int, id func(T) int64) []T {
+	if limit == 0 || len(rows) <= limit {
+		return rows
+	}
+	rows = rows[:limit]
+	query := url.Values{}
+	for k, v := range parseForm(r.URL.RawQuery) {
+		query.Set(k, v)
+	}
+	query.Set("after", strconv.FormatInt(id(rows[limit-1]), 10))
+	w.Header().Set("Link", "<"+baseURL(r)+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
+	return rows
+}
+
+// pathID returns the id in r's path, or errPathNotFound when that is no number.
+func pathID(r *http.Request) (int64, error) {
+	n := parseWhole(r.PathValue("id"))
+	if n == nil {
+		return 0, errPathNotFound
+	}
+	return saturate(n), nil
+}
+
+// saturate returns n as an id. One too large to be an id becomes the last one,
+// which no row ever gets.
+func saturate(n *big.Int) int64 {
+	switch {
+	case n.IsInt64():
+		return n.Int64()
+	case n.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}

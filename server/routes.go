@@ -1,0 +1,147 @@
+package server
+
+import (
+	"net/http"
+	"path"
+	"strings"
+)
+
+// methods are what a route answers to, in the order that Allow lists them.
+type methods []method
+
+type method struct {
+	name   string
+	handle handler
+}
+
+// handler answers one request, or returns the error to answer with.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// access says who may use a route.
+type access bool
+
+const (
+	anyone   access = false
+	signedIn access = true // with an access token; see actor
+)
+
+// routes is the whole API. Each path works with and without a slash at its end.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	route := func(path string, who access, m methods) {
+		h := s.route(who, m)
+		mux.Handle(path, h)
+		mux.Handle(path+"/{$}", h)
+	}
+
+	route("/register", anyone, methods{{"POST", s.register}})
+	route("/login", anyone, methods{{"POST", s.login}})
+	route("/api/token/refresh", anyone, methods{{"POST", s.refresh}})
+	route("/logout", signedIn, methods{{"POST", s.logout}})
+	route("/password/change", signedIn, methods{{"POST", s.changePassword}})
+	route("/me", signedIn, methods{{"GET", s.me}})
+
+	route("/vehicles", signedIn, methods{{"GET", s.listVehicles}, {"POST", s.createVehicle}})
+	route("/vehicles/{id}", signedIn, methods{{"GET", s.getVehicle}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
+	route("/bookings", signedIn, methods{{"GET", s.listBookings}, {"POST", s.createBooking}})
+	route("/bookings/{id}", signedIn, methods{{"GET", s.getBooking}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
+
+	route("/healthz", anyone, methods{{"GET", s.healthz}})
+	route("/readyz", anyone, methods{{"GET", s.readyz}})
+	mux.Handle("/{$}", s.route(anyone, methods{{"GET", s.root}}))
+	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !clean(r.URL.Path) { // which the mux would redirect
+			s.fail(w, r, errPathNotFound)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// clean reports whether p has no empty, "." or ".." segments.
+func clean(p string) bool {
+	return p == "/" || strings.TrimSuffix(p, "/") == path.Clean(p)
+}
+
+// route answers one path: it lets in who may, then finds the method.
+func (s *Server) route(who access, m methods) http.Handler {
+	handlers := map[string]handler{}
+	var names []string
+	for _, m := range m {
+		handlers[m.name] = m.handle
+		names = append(names, m.name)
+	}
+	if get, ok := handlers["GET"]; ok {
+		handlers["HEAD"] = get
+		names = append(names, "HEAD")
+	}
+	allow := strings.Join(append(names, "OPTIONS"), ", ")
+
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodOptions { // a browser asks before it sends a token
+			w.Header().Set("Allow", allow)
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		if who == signedIn {
+			if err := s.authenticate(r); err != nil {
+				return err
+			}
+		}
+		h, ok := handlers[r.Method]
+		if !ok {
+			w.Header().Set("Allow", allow)
+			return methodNotAllowed(r.Method)
+		}
+		return h(w, r)
+	})
+}
+
+// handle makes an http.Handler of h, whose error becomes the answer.
+func (s *Server) handle(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// root names the collections, as Django REST framework's router does.
+func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
+	base := baseURL(r)
+	return writeJSON(w, http.StatusOK, struct {
+		Vehicles string `json:"vehicles"`
+		Bookings string `json:"bookings"`
+	}{base + "/vehicles/", base + "/bookings/"})
+}
+
+// baseURL returns the scheme and host by which the client reached us.
+func baseURL(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// healthz says that the process is up.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, status{"ok"})
+}
+
+// readyz says whether the database answers.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	if err := s.db.Ping(r.Context()); err != nil {
+		return &apiError{
+			status: http.StatusServiceUnavailable,
+			body:   unavailableBody{"The database does not answer.", "storage_unavailable"},
+			cause:  err,
+		}
+	}
+	return writeJSON(w, http.StatusOK, status{"ok"})
+}

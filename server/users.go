@@ -1,0 +1,227 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strings"
+
+	"onenow/auth"
+	"onenow/db"
+)
+
+type message struct {
+	Message string `json:"message"`
+}
+
+// tokenPair is the answer to a login and a refresh.
+type tokenPair struct {
+	Access  string `json:"access"`
+	Refresh string `json:"refresh"`
+}
+
+// registerError is a refusal in the shape that POST /register/ alone has.
+func registerError(status int, text string) *apiError {
+	return &apiError{status: status, body: registerBody{text}}
+}
+
+// register creates a user.
+func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
+	if s.registrationClosed {
+		return registerError(http.StatusForbidden, "Registration is closed.")
+	}
+	b, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	username, ok1 := registerText(b["username"])
+	password, ok2 := registerText(b["password"])
+	if !ok1 || !ok2 {
+		return registerError(http.StatusBadRequest, "Username and password must be text.")
+	}
+	username = strings.TrimSpace(username)
+	if username == "" || password == "" {
+		return registerError(http.StatusBadRequest, "Username and password are required.")
+	}
+	if problem := cmp.Or(auth.UsernameProblem(username), auth.PasswordProblem(password)); problem != "" {
+		return registerError(http.StatusBadRequest, problem)
+	}
+	hash, err := s.passwords.Hash(r.Context(), password)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.CreateUser(r.Context(), username, hash)
+	var taken *db.Error
+	if errors.Is(err, db.ErrConflict) && errors.As(err, &taken) {
+		return registerError(http.StatusBadRequest, taken.Message)
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, message{"User created successfully."})
+}
+
+// registerText is asText with nothing as the empty text.
+func registerText(v any) (string, bool) {
+	if v == nil {
+		return "", true
+	}
+	return asText(v)
+}
+
+// login exchanges a name and a password for tokens.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	b, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	f := newFields(b, false)
+	username, password := f.text("username", maxBody), f.password("password", 0)
+	if err := f.err(); err != nil {
+		return err
+	}
+	user, err := s.db.UserByName(r.Context(), *username)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	// An unknown user has an empty hash, which takes the same time.
+	ok, err := s.passwords.Verify(r.Context(), user.PasswordHash, *password)
+	if err != nil {
+		return err
+	}
+	wrong := detail(http.StatusUnauthorized, "No active account found with the given credentials")
+	if !ok {
+		return wrong
+	}
+	newHash := ""
+	if auth.Outdated(user.PasswordHash) {
+		if newHash, err = s.passwords.Hash(r.Context(), *password); err != nil {
+			return err
+		}
+	}
+	refresh := s.tokens.New(auth.Refresh, int64(user.ID))
+	signIn, err := s.db.SignIn(r.Context(), user, newHash, stored(refresh))
+	if errors.Is(err, db.ErrNotFound) { // the password has just changed
+		return wrong
+	}
+	if err != nil {
+		return err
+	}
+	refresh.SignInID = int64(signIn)
+	return s.writeTokens(w, refresh)
+}
+
+// refresh exchanges a refresh token for new tokens of the same sign-in.
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	used, err := s.readRefreshToken(w, r)
+	if err != nil {
+		return err
+	}
+	next := s.tokens.New(auth.Refresh, used.UserID)
+	next.SignInID = used.SignInID
+	err = s.db.Refresh(r.Context(), stored(used), stored(next))
+	if errors.Is(err, db.ErrNotFound) {
+		return refreshRefused(auth.ErrInvalid)
+	}
+	if err != nil {
+		return err
+	}
+	return s.writeTokens(w, next)
+}
+
+// readRefreshToken returns the claims of the refresh token in r's body, or of
+// an expired one with its refusal.
+func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.Claims, error) {
+	b, err := readBody(w, r)
+	if err != nil {
+		return auth.Claims{}, err
+	}
+	f := newFields(b, false)
+	token := f.text("refresh", maxBody)
+	if err := f.err(); err != nil {
+		return auth.Claims{}, err
+	}
+	claims, err := s.tokens.Parse(*token, auth.Refresh)
+	if err != nil {
+		return claims, refreshRefused(err)
+	}
+	return claims, nil
+}
+
+// stored is what the database keeps of a refresh token.
+func stored(c auth.Claims) db.RefreshToken {
+	return db.RefreshToken{ID: c.ID, SignIn: db.SignInID(c.SignInID), ExpiresAt: c.ExpiresAt}
+}
+
+// writeTokens answers with that refresh token and a new access token.
+func (s *Server) writeTokens(w http.ResponseWriter, refresh auth.Claims) error {
+	access := s.tokens.New(auth.Access, refresh.UserID)
+	access.SignInID = refresh.SignInID
+	var pair tokenPair
+	var err error
+	if pair.Access, err = s.tokens.Sign(access); err != nil {
+		return err
+	}
+	if pair.Refresh, err = s.tokens.Sign(refresh); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, pair)
+}
+
+// logout ends the sign-in of the refresh token given, if it has not ended.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	claims, err := s.readRefreshToken(w, r)
+	if err != nil && claims.ID == "" {
+		return err
+	}
+	// With the claims of an expired token nothing is left to end.
+	if claims.UserID != int64(actor(r).userID) {
+		return refreshRefused(auth.ErrInvalid)
+	}
+	if err := s.db.SignOut(r.Context(), actor(r).userID, db.SignInID(claims.SignInID)); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, message{"Logged out."})
+}
+
+// changePassword sets a new password and ends all of the user's sign-ins.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
+	b, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	f := newFields(b, false)
+	oldPassword, newPassword := f.password("old_password", 0), f.password("new_password", auth.MaxPassword)
+	if oldPassword != nil {
+		user, err := s.db.User(r.Context(), actor(r).userID)
+		if err != nil {
+			return err
+		}
+		ok, err := s.passwords.Verify(r.Context(), user.PasswordHash, *oldPassword)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			f.errs.add("old_password", "Your old password was entered incorrectly. Please enter it again.")
+		}
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	hash, err := s.passwords.Hash(r.Context(), *newPassword)
+	if err != nil {
+		return err
+	}
+	if err := s.db.SetPassword(r.Context(), actor(r).userID, hash); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, message{"Password changed successfully."})
+}
+
+// me says who is signed in.
+func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, http.StatusOK, struct {
+		ID       db.UserID `json:"id"`
+		Username string    `json:"username"`
+	}{actor(r).userID, actor(r).username})
+}

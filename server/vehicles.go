@@ -1,0 +1,133 @@
+package server
+
+import (
+	"net/http"
+
+	"onenow/db"
+)
+
+// Limits of a vehicle's fields. The first car was made in 1886; next year's
+// models are sold this year.
+const (
+	maxMake  = 50
+	maxModel = 50
+	maxPlate = 20
+	minYear  = 1886
+)
+
+// vehicleBody is a vehicle as clients see it.
+type vehicleBody struct {
+	db.Vehicle
+	User string `json:"user"` // its owner's name
+}
+
+func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
+	p := newParams(r)
+	var f db.VehicleFilter
+	f.AvailableFrom, f.AvailableTo = p.date("available_from"), p.date("available_to")
+	after, limit := p.page()
+	switch {
+	case p.err() != nil:
+	case f.AvailableFrom == "" && f.AvailableTo != "":
+		p.errs.add("available_from", msgRequired)
+	case f.AvailableFrom != "" && f.AvailableTo == "":
+		p.errs.add("available_to", msgRequired)
+	case f.AvailableFrom != "" && f.AvailableFrom >= f.AvailableTo:
+		p.errs.add("", "End date must be after start date.")
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	f.After, f.Limit = db.VehicleID(after), oneMore(limit)
+	vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
+	if err != nil {
+		return err
+	}
+	vehicles = cutPage(w, r, vehicles, limit, func(v db.Vehicle) int64 { return int64(v.ID) })
+	bodies := make([]vehicleBody, len(vehicles))
+	for i, v := range vehicles {
+		bodies[i] = vehicleBody{v, actor(r).username}
+	}
+	return writeJSON(w, http.StatusOK, bodies)
+}
+
+func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.readVehicle(w, r, false)
+	if err != nil {
+		return err
+	}
+	v, err := s.db.CreateVehicle(r.Context(), actor(r).userID, f.Apply(db.Vehicle{}))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, vehicleBody{v, actor(r).username})
+}
+
+func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.pathVehicle(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, vehicleBody{v, actor(r).username})
+}
+
+// pathVehicle returns the actor's vehicle that r's path names.
+func (s *Server) pathVehicle(r *http.Request) (db.Vehicle, error) {
+	id, err := pathID(r)
+	if err != nil {
+		return db.Vehicle{}, err
+	}
+	return s.db.Vehicle(r.Context(), actor(r).userID, db.VehicleID(id))
+}
+
+func (s *Server) putVehicle(w http.ResponseWriter, r *http.Request) error {
+	return s.updateVehicle(w, r, false)
+}
+
+func (s *Server) patchVehicle(w http.ResponseWriter, r *http.Request) error {
+	return s.updateVehicle(w, r, true)
+}
+
+func (s *Server) updateVehicle(w http.ResponseWriter, r *http.Request, partial bool) error {
+	v, err := s.pathVehicle(r) // before the body: 404 comes before 400
+	if err != nil {
+		return err
+	}
+	f, err := s.readVehicle(w, r, partial)
+	if err != nil {
+		return err
+	}
+	if v, err = s.db.UpdateVehicle(r.Context(), actor(r).userID, v.ID, f); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, vehicleBody{v, actor(r).username})
+}
+
+func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := s.db.DeleteVehicle(r.Context(), actor(r).userID, db.VehicleID(id)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// readVehicle takes a vehicle's fields from r's body, in a partial update only
+// those it has.
+func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial bool) (db.VehicleFields, error) {
+	b, err := readBody(w, r)
+	if err != nil {
+		return db.VehicleFields{}, err
+	}
+	f := newFields(b, partial)
+	v := db.VehicleFields{
+		Make:  f.text("make", maxMake),
+		Model: f.text("model", maxModel),
+		Year:  f.integer("year", minYear, s.db.Now().Year()+1),
+		Plate: f.text("plate", maxPlate),
+	}
+	return v, f.err()
+}
