@@ -316,18 +316,7 @@ func withPassword(cmd *cobra.Command, path string, do func(d *db.DB, hash string
 func readPassword(cmd *cobra.Command) (string, error) {
 	in := cmd.InOrStdin()
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		first, err := ask(cmd, int(f.Fd()), "Password: ")
-		if err != nil {
-			return "", err
-		}
-		again, err := ask(cmd, int(f.Fd()), "The same again: ")
-		if err != nil {
-			return "", err
-		}
-		if first != again {
-			return "", errors.New("the two passwords differ: nothing was changed")
-		}
-		return first, nil
+		return askPassword(cmd.Context(), f, cmd.ErrOrStderr())
 	}
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && err != io.EOF {
@@ -336,31 +325,42 @@ func readPassword(cmd *cobra.Command) (string, error) {
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-// ask prompts for a line on the terminal without echo, until one comes or the
-// command is interrupted.
-func ask(cmd *cobra.Command, terminal int, prompt string) (string, error) {
-	before, err := term.GetState(terminal)
+// askPassword asks for a password twice, without echo, unless ctx ends or
+// Ctrl-C is typed first.
+func askPassword(ctx context.Context, terminal *os.File, out io.Writer) (string, error) {
+	// Raw before the prompt shows, so that not even early typing is echoed.
+	before, err := term.MakeRaw(int(terminal.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	cmd.PrintErr(prompt)
-	defer cmd.PrintErrln()
+	defer term.Restore(int(terminal.Fd()), before)
 	type answer struct {
-		line []byte
-		err  error
+		first, again string
+		err          error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		line, err := term.ReadPassword(terminal)
-		answered <- answer{line, err}
-	}()
-	select {
-	case a := <-answered:
-		if a.err != nil {
-			return "", fmt.Errorf("read the password: %w", a.err)
+		t := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{terminal, out}, "")
+		var a answer
+		if a.first, a.err = t.ReadPassword("Password: "); a.err == nil {
+			a.again, a.err = t.ReadPassword("The same again: ")
 		}
-		return string(a.line), nil
-	case <-cmd.Context().Done():
-		return "", errors.Join(errors.New("interrupted: nothing was changed"), term.Restore(terminal, before))
+		answered <- a
+	}()
+	var a answer
+	select {
+	case a = <-answered:
+	case <-ctx.Done():
+		a.err = ctx.Err()
 	}
+	switch {
+	case a.err != nil:
+		return "", errors.New("interrupted: nothing was changed")
+	case a.first != a.again:
+		return "", errors.New("the two passwords differ: nothing was changed")
+	}
+	return a.first, nil
 }

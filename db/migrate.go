@@ -22,7 +22,10 @@ const applicationID = 0x6f6e6f77
 // migrations brings an older file up to schema.sql, a step for each version:
 // migrations[0] makes version 2 of version 1, and so on. Steps are only ever
 // added; a shop's file may be of any age.
-var migrations = []func(tx *sql.Tx) error{}
+var migrations = []Step{}
+
+// Step changes the schema, and the rows to fit, within a transaction.
+type Step func(tx *sql.Tx) error
 
 // Version is the newest schema's, which schema.sql describes.
 func Version() int { return 1 + len(migrations) }

@@ -67,15 +67,19 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash string, first RefreshTo
 	return first.SignIn, err
 }
 
-// Refresh exchanges the refresh token used for next, whose SignIn is set for
-// the caller's sake by used. It is ErrNotFound if the sign-in has ended, and
-// ends it if used was exchanged more than 30 seconds ago: one of the two who
-// hold it has stolen it.
+// Refresh exchanges the refresh token used for next, of the same sign-in. It
+// is ErrNotFound if the sign-in has ended, and ends it if used was exchanged
+// more than 30 seconds ago: one of the two who hold it has stolen it.
 func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 	replayed := false
 	err := d.write(ctx, func(tx *Tx) error {
 		var usedAt sql.NullInt64
-		err := tx.queryRow("SELECT used_at FROM refresh_tokens WHERE id = ? AND sign_in_id = ?", used.ID, used.SignIn).Scan(&usedAt)
+		err := tx.queryRow(`
+			SELECT t.used_at
+			FROM refresh_tokens t
+				JOIN sign_ins s ON s.id = t.sign_in_id
+				JOIN users u ON u.id = s.user_id
+			WHERE t.id = ? AND s.id = ?`, used.ID, used.SignIn).Scan(&usedAt)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("Sign-in")
 		}
@@ -94,7 +98,6 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		if err != nil {
 			return err
 		}
-		next.SignIn = used.SignIn
 		return tx.addRefreshToken(next)
 	})
 	if err == nil && replayed {

@@ -80,7 +80,11 @@ func openWriter(ctx context.Context, d *DB) (*writer, error) {
 func (w *writer) close() error {
 	close(w.quit)
 	<-w.stopped
-	return errors.Join(w.tx.conn.Close(), w.pool.Close())
+	var err error
+	for _, st := range w.tx.stmts { // or SQLite keeps the file open for them
+		err = errors.Join(err, st.Close())
+	}
+	return errors.Join(err, w.tx.conn.Close(), w.pool.Close())
 }
 
 // write runs fn in a transaction and returns once what it did is on disk. If

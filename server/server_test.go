@@ -45,6 +45,13 @@ func newShopWith(t testing.TB, cfg server.Config) *shop {
 	return s
 }
 
+// as returns s for a subtest.
+func (s *shop) as(t testing.TB) *shop {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 // start serves cfg on loopback until the test ends, and returns the address.
 func start(t testing.TB, cfg server.Config) string {
 	t.Helper()

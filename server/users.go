@@ -191,7 +191,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := newFields(b, false)
-	oldPassword, newPassword := f.password("old_password", 0), f.password("new_password", auth.MaxPassword)
+	oldPassword := f.password("old_password", 0)
 	if oldPassword != nil {
 		user, err := s.db.User(r.Context(), actor(r).userID)
 		if err != nil {
@@ -205,6 +205,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 			f.errs.add("old_password", "Your old password was entered incorrectly. Please enter it again.")
 		}
 	}
+	newPassword := f.password("new_password", auth.MaxPassword)
 	if err := f.err(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@
 package dbtest
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,6 +31,45 @@ func Open(t testing.TB, path string) *db.DB {
 		}
 	})
 	return d
+}
+
+// Exec runs SQL on the file at path as the sqlite3 shell would, which has
+// foreign keys switched off, and fails the test if that fails.
+func Exec(t testing.TB, path, query string) {
+	t.Helper()
+	if err := TryExec(t, path, query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryExec is Exec for what may fail.
+func TryExec(t testing.TB, path, query string) error {
+	t.Helper()
+	shell := open(t, path)
+	defer shell.Close()
+	_, err := shell.ExecContext(t.Context(), query)
+	return err
+}
+
+// Count returns how many rows a table has.
+func Count(t testing.TB, path, table string) int {
+	t.Helper()
+	shell := open(t, path)
+	defer shell.Close()
+	var n int
+	if err := shell.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func open(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	shell, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shell
 }
 
 // Schema returns the text of schema.sql.

@@ -1,0 +1,114 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"onenow/auth"
+)
+
+func TestPasswords(t *testing.T) {
+	p := auth.NewPasswords()
+	for _, password := range []string{"pass123", " ", "پاس ورڈ", strings.Repeat("x", 1024), "a\x00b"} {
+		hash, err := p.Hash(t.Context(), password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") || auth.Outdated(hash) {
+			t.Errorf("got hash %s, want OWASP's parameters", hash)
+		}
+		if again, _ := p.Hash(t.Context(), password); again == hash {
+			t.Errorf("got the same hash twice")
+		}
+		for try, want := range map[string]bool{password: true, password + " ": false, "": false} {
+			if got, err := p.Verify(t.Context(), hash, try); got != want || err != nil {
+				t.Errorf("%q for %q: got %v, %v, want %v", try, password, got, err, want)
+			}
+		}
+	}
+}
+
+// TestKnownHash verifies a hash made by another implementation of argon2id:
+// the test vector that the reference implementation gives for version 19 with
+// t=2, m=65536, p=1.
+func TestKnownHash(t *testing.T) {
+	const hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	p := auth.NewPasswords()
+	if ok, err := p.Verify(t.Context(), hash, "password"); !ok || err != nil {
+		t.Errorf("got %v, %v", ok, err)
+	}
+	if !auth.Outdated(hash) {
+		t.Error("other parameters are not outdated")
+	}
+}
+
+func TestUnreadableHashes(t *testing.T) {
+	p := auth.NewPasswords()
+	for _, hash := range []string{
+		"x", "$argon2id$v=19$m=19456,t=0,p=1$c29tZXNhbHQ$CTFh", "$argon2id$v=19$m=19456,t=2,p=0$c29tZXNhbHQ$CTFh",
+		"$argon2id$v=18$m=19456,t=2,p=1$c29tZXNhbHQ$CTFh", "$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFh",
+		"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$", "$argon2id$v=19$m=19456,t=2,p=1$!$CTFh",
+	} {
+		if ok, err := p.Verify(t.Context(), hash, "pass123"); ok || !errors.Is(err, auth.ErrHash) {
+			t.Errorf("%s: got %v, %v, want %v", hash, ok, err, auth.ErrHash)
+		}
+	}
+	// Nobody has an empty hash, and no password.
+	if ok, err := p.Verify(t.Context(), "", ""); ok || err != nil {
+		t.Errorf("got %v, %v for nobody", ok, err)
+	}
+}
+
+// TestWaitingGivesUp takes all the turns there are, and then one too many with
+// a client that goes away.
+func TestWaitingGivesUp(t *testing.T) {
+	p := auth.NewPasswords()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done, gaveUp := 0, 0
+	for range 40 * runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			_, err := p.Hash(ctx, "pass123")
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				done++
+			} else if errors.Is(err, context.Canceled) {
+				gaveUp++
+			}
+			cancel() // after the first
+		})
+	}
+	wg.Wait()
+	if done == 0 || gaveUp == 0 || done+gaveUp != 40*runtime.GOMAXPROCS(0) {
+		t.Errorf("%d hashed, %d gave up", done, gaveUp)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	now := time.Date(2025, 7, 20, 12, 0, 0, 999, time.UTC)
+	tokens := auth.NewTokens([]byte(strings.Repeat("k", 32)), func() time.Time { return now })
+	c := tokens.New(auth.Refresh, 7)
+	c.SignInID = 3
+	token, err := tokens.Sign(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tokens.Parse(token, auth.Refresh); err != nil || got.ID != c.ID || got.UserID != 7 || got.SignInID != 3 || !got.ExpiresAt.Equal(c.ExpiresAt) {
+		t.Errorf("got %v, %v, want %v", got, err, c)
+	}
+	if _, err := tokens.Parse(token, auth.Access); !errors.Is(err, auth.ErrWrongType) {
+		t.Errorf("got %v, want %v", err, auth.ErrWrongType)
+	}
+	now = now.Add(auth.RefreshLifetime)
+	if got, err := tokens.Parse(token, auth.Refresh); !errors.Is(err, auth.ErrExpired) || got.ID != c.ID {
+		t.Errorf("got %v, %v, want %v and the claims", got, err, auth.ErrExpired)
+	}
+}

@@ -1,0 +1,141 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"onenow/db"
+	"onenow/db/dbtest"
+)
+
+// TestGroupCommit holds a transaction open until others wait to share it; one
+// of them fails, one panics, one is given up, and the rest are stored.
+func TestGroupCommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "onenow.db")
+	d := dbtest.Open(t, path)
+	insert := func(name string) func(*db.Tx) error {
+		return func(tx *db.Tx) error {
+			return tx.Exec("INSERT INTO users (username, password_hash, created_at) VALUES (?, 'x', 0)", name)
+		}
+	}
+	refused := errors.New("refused")
+	begun, release := make(chan bool), make(chan bool)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := d.Write(t.Context(), func(tx *db.Tx) error {
+			close(begun)
+			<-release
+			return insert("first")(tx)
+		})
+		if err != nil {
+			t.Errorf("first: %v", err)
+		}
+	})
+	<-begun
+	for i := range 20 {
+		wg.Go(func() {
+			if err := d.Write(t.Context(), insert(fmt.Sprint("user", i))); err != nil {
+				t.Errorf("user%d: %v", i, err)
+			}
+		})
+		wg.Go(func() {
+			err := d.Write(t.Context(), func(tx *db.Tx) error { return errors.Join(insert(fmt.Sprint("no", i))(tx), refused) })
+			if !errors.Is(err, refused) {
+				t.Errorf("got %v, want %v", err, refused)
+			}
+		})
+	}
+	wg.Go(func() {
+		defer func() {
+			if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "oh no") {
+				t.Errorf("got panic %v, want oh no", v)
+			}
+		}()
+		_ = d.Write(t.Context(), func(tx *db.Tx) error {
+			_ = insert("panic")(tx)
+			panic("oh no")
+		})
+	})
+	gone, cancel := context.WithCancel(t.Context())
+	wg.Go(func() {
+		if err := d.Write(gone, insert("gone")); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+	})
+	cancel()
+	close(release)
+	wg.Wait()
+	if got := dbtest.Count(t, path, "users"); got != 21 {
+		t.Errorf("got %d users, want 21", got)
+	}
+	if got := dbtest.Count(t, path, "users WHERE username LIKE 'user%' OR username = 'first'"); got != 21 {
+		t.Errorf("got %d of the right users, want 21", got)
+	}
+}
+
+// TestReadersDoNotWait reads while a write is under way, and sees the state
+// before it.
+func TestReadersDoNotWait(t *testing.T) {
+	d := dbtest.New(t)
+	if _, err := d.CreateUser(t.Context(), "shop", "old"); err != nil {
+		t.Fatal(err)
+	}
+	err := d.Write(t.Context(), func(tx *db.Tx) error {
+		if err := tx.Exec("UPDATE users SET password_hash = 'new'"); err != nil {
+			return err
+		}
+		u, err := d.UserByName(t.Context(), "shop")
+		if u.PasswordHash != "old" {
+			t.Errorf("got %q from within a write, want the state before it", u.PasswordHash)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := d.UserByName(t.Context(), "shop"); err != nil || u.PasswordHash != "new" {
+		t.Errorf("got %q, %v after the write, want the new state", u.PasswordHash, err)
+	}
+}
+
+// TestWritesAfterClose are refused, not lost.
+func TestWritesAfterClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "onenow.db")
+	d, err := db.Open(t.Context(), path, dbtest.Schema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.CreateUser(t.Context(), "shop", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.CreateUser(t.Context(), "late", "x"); !errors.Is(err, db.ErrClosed) {
+		t.Errorf("got %v, want %v", err, db.ErrClosed)
+	}
+	names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	if err != nil || len(names) != 1 {
+		t.Errorf("got files %v, %v, want the database alone", names, err)
+	}
+}
+
+// TestFileNames opens databases of every name that a file system takes.
+func TestFileNames(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?b=c&mode=ro.db", "a%20b#c.db", "ش.db", "no-ending"} {
+		path := filepath.Join(t.TempDir(), name)
+		d := dbtest.Open(t, path)
+		if _, err := d.CreateUser(t.Context(), "shop", "x"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v, want a file of mode 0600", name, info, err)
+		}
+	}
+}

@@ -1,0 +1,485 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is onenow, built as for a server.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "onenow")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "onenow")
+		build := exec.Command("go", "build", "-o", binary, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			panic(string(out))
+		}
+		return m.Run()
+	}())
+}
+
+// onenow runs a command to its end in dir and returns what it printed, and
+// fails the test if its exit code is not code.
+func onenow(t *testing.T, dir, stdin string, code int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run() // the code says it
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("onenow %v: got exit code %d, want %d\n%s%s", args, got, code, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+// process is a running onenow serve.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	url string
+	log *bytes.Buffer // what it wrote to standard error; to be read once it has stopped
+}
+
+var ready = regexp.MustCompile(`^onenow serves (\S+) at (http://\S+)/\n$`)
+
+// serve starts onenow serve in dir on a free port, to be stopped by the test
+// or at its end.
+func serve(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, log: &bytes.Buffer{}}
+	p.cmd = exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	p.cmd.Dir, p.cmd.Stderr = dir, p.log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			p.stop(syscall.SIGTERM)
+		}
+	})
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	m := ready.FindStringSubmatch(line)
+	if m == nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+		t.Fatalf("got %q, want an address\n%s", line, p.log)
+	}
+	p.url = m[2]
+	return p
+}
+
+// stop sends a signal and wants exit code 0.
+func (p *process) stop(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("after %v: %v\n%s", sig, err, p.log)
+	}
+}
+
+// post sends JSON and returns the status and the body.
+func (p *process) post(path, token, body string) (int, string) {
+	p.t.Helper()
+	req, err := http.NewRequest("POST", p.url+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// login returns an access token.
+func (p *process) login(name, password string) string {
+	p.t.Helper()
+	body, err := json.Marshal(map[string]string{"username": name, "password": password})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	status, text := p.post("/login/", "", string(body))
+	var tokens struct{ Access string }
+	if err := json.Unmarshal([]byte(text), &tokens); err != nil || status != 200 {
+		p.t.Fatalf("login: got %d %s", status, text)
+	}
+	return tokens.Access
+}
+
+// files lists what is in dir.
+func files(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func TestStaticBinary(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks at an ELF file, which Linux has")
+	}
+	f, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the binary needs a dynamic loader")
+		}
+	}
+	if libs, err := f.ImportedLibraries(); err != nil || len(libs) != 0 {
+		t.Errorf("the binary needs %v, %v", libs, err)
+	}
+}
+
+// TestServe starts on nothing, takes a booking, stops, starts again, and has it.
+func TestServe(t *testing.T) {
+	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		dir := t.TempDir()
+		p := serve(t, dir)
+		if status, body := p.post("/register/", "", `{"username":"user1","password":"pass123"}`); status != 201 {
+			t.Fatalf("register: got %d %s", status, body)
+		}
+		token := p.login("user1", "pass123")
+		p.post("/vehicles/", token, `{"make":"Toyota","model":"Corolla","year":2020,"plate":"ABC123"}`)
+		p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`)
+		p.stop(sig)
+		if got := files(t, dir); got != "onenow.db" {
+			t.Errorf("after %v: got files %s, want onenow.db alone", sig, got)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "onenow.db")); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("got %v, %v, want mode 0600", info, err)
+		}
+		for _, secret := range []string{"pass123", token, "ABC123"} {
+			if strings.Contains(p.log.String(), secret) {
+				t.Errorf("the log has %q:\n%s", secret, p.log)
+			}
+		}
+		if !strings.Contains(p.log.String(), "method=POST route=/bookings/ status=201") {
+			t.Errorf("the log lacks the booking:\n%s", p.log)
+		}
+
+		p = serve(t, dir, "--registration", "closed", "--log-format", "json")
+		if status, body := p.post("/register/", "", `{"username":"user2","password":"x"}`); status != 403 {
+			t.Errorf("register: got %d %s, want 403", status, body)
+		}
+		// The key is in the file: a token outlives a restart.
+		status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-24","end_date":"2025-07-30"}`)
+		if status != 409 {
+			t.Errorf("got %d %s, want 409", status, body)
+		}
+		p.stop(sig)
+		for line := range strings.Lines(p.log.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("the log is not JSON: %s", line)
+			}
+		}
+	}
+}
+
+// TestStopLetsRequestsFinish stops the server while a request is half sent.
+func TestStopLetsRequestsFinish(t *testing.T) {
+	p := serve(t, t.TempDir())
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	body := `{"username":"user1","password":"pass123"}`
+	if _, err := io.WriteString(c, "POST /register/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "+
+		"41\r\n\r\n"+body[:20]); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // for the request to begin
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // for the server to stop accepting
+	if _, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://")); err == nil {
+		t.Error("a stopping server accepts connections")
+	}
+	if _, err := io.WriteString(c, body[20:]); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 201 {
+		t.Errorf("got %v, %v, want 201", resp, err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("exit: %v\n%s", err, p.log)
+	}
+}
+
+// sentence wants one line on standard error, with each of the words.
+func sentence(t *testing.T, stderr string, words ...string) {
+	t.Helper()
+	if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "onenow: ") {
+		t.Errorf("got %q, want one line", stderr)
+	}
+	for _, w := range words {
+		if !strings.Contains(stderr, w) {
+			t.Errorf("got %q, want %q in it", stderr, w)
+		}
+	}
+}
+
+// TestServeRefuses starts where it cannot serve.
+func TestServeRefuses(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, stderr := onenow(t, dir, "", 1, "serve", "--addr", l.Addr().String())
+	sentence(t, stderr, l.Addr().String(), "another program", "--addr")
+	if got := files(t, dir); got != "" {
+		t.Errorf("got files %s, want none", got)
+	}
+
+	notes := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(notes, []byte("no database\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr = onenow(t, dir, "", 1, "serve", "--addr", "127.0.0.1:0", "--db", "notes.txt")
+	sentence(t, stderr, "notes.txt is not a onenow database")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--addr", "127.0.0.1:0", "--db", "no/where.db")
+	sentence(t, stderr, "cannot create no/where.db", "folder no does not exist")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--addr", "127.0.0.1:0", "--db", "/proc/onenow.db")
+	sentence(t, stderr, "cannot create /proc/onenow.db")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--addr", "nonsense")
+	sentence(t, stderr, "cannot listen on nonsense")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--registration", "ajar")
+	sentence(t, stderr, "--registration", "open or closed")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--cors-origin", "example.com/")
+	sentence(t, stderr, "--cors-origin", "https://example.com")
+	_, stderr = onenow(t, dir, "", 1, "serve", "now")
+	sentence(t, stderr, "now")
+	if got := files(t, dir); got != "notes.txt" {
+		t.Errorf("got files %s, want notes.txt alone", got)
+	}
+	if text, _ := os.ReadFile(notes); string(text) != "no database\n" {
+		t.Errorf("notes.txt was changed to %q", text)
+	}
+}
+
+// TestNewerFile is refused by every command, and left as it was.
+func TestNewerFile(t *testing.T) {
+	dir := t.TempDir()
+	onenow(t, dir, "", 0, "migrate")
+	path := filepath.Join(dir, "onenow.db")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[63] = 99 // the last byte of user_version
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"migrate"}, {"create-user", "a"}, {"set-password", "a"}} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, args...)
+		sentence(t, stderr, "onenow.db", "version 99", "newer onenow")
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(after, text) || files(t, dir) != "onenow.db" {
+		t.Error("the file was touched")
+	}
+}
+
+func TestMigrateCommand(t *testing.T) {
+	dir := t.TempDir()
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 1\n" {
+		t.Errorf("got %q", out)
+	}
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 1: nothing to do\n" {
+		t.Errorf("got %q", out)
+	}
+}
+
+// TestUserCommands make a user and give them a new password while the server
+// runs.
+func TestUserCommands(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, dir)
+	if out, _ := onenow(t, dir, "pass123\n", 0, "create-user", " shop "); out != "created user \"shop\"\n" {
+		t.Errorf("got %q", out)
+	}
+	token := p.login("shop", "pass123")
+	_, stderr := onenow(t, dir, "other\n", 1, "create-user", "shop")
+	sentence(t, stderr, `"shop"`, "already", "set-password")
+	_, stderr = onenow(t, dir, "", 1, "create-user", "second")
+	sentence(t, stderr, "Password is required.")
+	_, stderr = onenow(t, dir, strings.Repeat("x", 1025), 1, "create-user", "second")
+	sentence(t, stderr, "no more than 1024 characters")
+	_, stderr = onenow(t, dir, "pass123\n", 1, "create-user", " ")
+	sentence(t, stderr, "Username is required.")
+	_, stderr = onenow(t, dir, "pass123\n", 1, "create-user", "shop", "pass123")
+	sentence(t, stderr, "accepts 1 arg")
+	_, stderr = onenow(t, dir, "pass123\n", 1, "set-password", "nobody")
+	sentence(t, stderr, `no user "nobody"`, "create-user")
+
+	if out, _ := onenow(t, dir, "new pass \r\n", 0, "set-password", "shop"); !strings.Contains(out, `"shop"`) {
+		t.Errorf("got %q", out)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for { // an empty body is refused only after the token is
+		status, _ := p.post("/vehicles/", token, "{}")
+		if status == 401 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %d with the old token, want 401", status)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	p.login("shop", "new pass ")
+}
+
+// TestEnvironment sets flags by their variables.
+func TestEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("ONENOW_DB", "env.db")
+	t.Setenv("ONENOW_CORS_ORIGIN", "https://a.example,https://b.example")
+	t.Setenv("ONENOW_REGISTRATION", "closed")
+	onenow(t, dir, "", 0, "migrate")
+	onenow(t, dir, "", 0, "migrate", "--db", "flag.db")
+	if got := files(t, dir); got != "env.db flag.db" {
+		t.Errorf("got files %s", got)
+	}
+	p := serve(t, dir)
+	if status, _ := p.post("/register/", "", "{}"); status != 403 {
+		t.Errorf("got %d, want 403", status)
+	}
+	req, err := http.NewRequest("GET", p.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "https://b.example")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "https://b.example" {
+		t.Errorf("got Access-Control-Allow-Origin %q", got)
+	}
+	t.Setenv("ONENOW_REGISTRATION", "ajar")
+	_, stderr := onenow(t, dir, "", 1, "serve")
+	sentence(t, stderr, "ONENOW_REGISTRATION", "open or closed")
+}
+
+// TestHelp wants an example of every command, and the version.
+func TestHelp(t *testing.T) {
+	dir := t.TempDir()
+	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password"} {
+		out, _ := onenow(t, dir, "", 0, strings.Fields(command+" --help")...)
+		if !strings.Contains(out, "Examples:\n  onenow "+command) {
+			t.Errorf("%s --help has no example:\n%s", command, out)
+		}
+	}
+	if out, _ := onenow(t, dir, "", 0, "--version"); !strings.HasPrefix(out, "onenow version ") {
+		t.Errorf("got %q", out)
+	}
+	if out, _ := onenow(t, dir, "", 0, "completion", "bash"); !strings.Contains(out, "__start_onenow") {
+		t.Errorf("got %q", out)
+	}
+}
+
+// TestReadmeWalkthrough runs the README's block of curl commands as it stands,
+// but for the port.
+func TestReadmeWalkthrough(t *testing.T) {
+	for _, tool := range []string{"sh", "curl", "sed"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("the walk-through needs %s", tool)
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)TestReadmeWalkthrough.*?```sh\n(.*?)```").FindSubmatch(readme)
+	if m == nil {
+		t.Fatal("no walk-through in the README")
+	}
+	p := serve(t, t.TempDir())
+	script := strings.ReplaceAll(string(m[1]), "http://127.0.0.1:8000", p.url)
+	var want strings.Builder
+	for line := range strings.Lines(script) {
+		if answer, ok := strings.CutPrefix(line, "# "); ok {
+			want.WriteString(answer)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", script)
+	cmd.Stderr = os.Stderr
+	got, err := cmd.Output()
+	if err != nil || string(got) != want.String() {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want.String())
+	}
+}
+
+// TestImports keeps the packages' one direction: main, then server, then db
+// and auth, which know nothing of each other.
+func TestImports(t *testing.T) {
+	for pkg, allowed := range map[string][]string{
+		"./db":     {"onenow/db"},
+		"./auth":   {"onenow/auth"},
+		"./server": {"onenow/server", "onenow/db", "onenow/auth"},
+	} {
+		out, err := exec.Command("go", "list", "-deps", pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dep := range strings.FieldsSeq(string(out)) {
+			if strings.HasPrefix(dep, "onenow") && !strings.Contains(" "+strings.Join(allowed, " ")+" ", " "+dep+" ") {
+				t.Errorf("%s imports %s", pkg, dep)
+			}
+			if dep == "modernc.org/sqlite" && pkg == "./auth" {
+				t.Errorf("%s imports the driver", pkg)
+			}
+		}
+	}
+}
