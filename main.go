@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -16,7 +17,9 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -55,7 +58,7 @@ as ONENOW_LOG_FORMAT, and so on. A flag given on the command line wins.`,
 		SilenceErrors:     true, // main prints them
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd) },
 	}
-	cmd.AddCommand(newServeCmd(), newMigrateCmd(), newCreateUserCmd(), newSetPasswordCmd())
+	cmd.AddCommand(newServeCmd(), newMigrateCmd(), newCreateUserCmd(), newSetPasswordCmd(), newBackupCmd(), newCheckCmd())
 	return cmd
 }
 
@@ -73,7 +76,7 @@ func flagsFromEnv(cmd *cobra.Command) (err error) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "ONENOW_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
-		if !ok || f.Changed || f.Name == "help" || err != nil {
+		if !ok || value == "" || f.Changed || f.Name == "help" || err != nil {
 			return
 		}
 		if e := cmd.Flags().Set(f.Name, value); e != nil {
@@ -110,6 +113,7 @@ func newServeCmd() *cobra.Command {
 	var origins []string
 	registration := &oneOf{"open", []string{"open", "closed"}}
 	logFormat := &oneOf{"text", []string{"text", "json"}}
+	var backups db.Schedule
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API",
@@ -117,13 +121,17 @@ func newServeCmd() *cobra.Command {
 there is none and brought up to date if an older onenow wrote it.`,
 		Example: `  onenow serve
   onenow serve --db /var/lib/onenow/onenow.db --addr 127.0.0.1:9000
-  onenow serve --registration closed --cors-origin https://lahorecarrental.com`,
+  onenow serve --registration closed --cors-origin https://lahorecarrental.com
+  onenow serve --backup-dir /var/backups/onenow --backup-every 6h --backup-keep 28`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOrigins(origins); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), addr, path, server.Config{
+			if backups.Every < time.Minute || backups.Keep < 1 {
+				return errors.New("--backup-every must be a minute or more, and --backup-keep 1 or more")
+			}
+			return serve(cmd.Context(), addr, path, backups, server.Config{
 				Logger:             newLogger(cmd.ErrOrStderr(), logFormat.value),
 				RegistrationClosed: registration.value == "closed",
 				CORSOrigins:        origins,
@@ -135,6 +143,9 @@ there is none and brought up to date if an older onenow wrote it.`,
 	cmd.Flags().Var(registration, "registration", "whether anyone may register; users can always be made with create-user")
 	cmd.Flags().Var(logFormat, "log-format", "how to write the log, which goes to standard error")
 	cmd.Flags().StringSliceVar(&origins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
+	cmd.Flags().StringVar(&backups.Dir, "backup-dir", "", "a folder to put a backup into every so often (default none)")
+	cmd.Flags().DurationVar(&backups.Every, "backup-every", 24*time.Hour, "how often")
+	cmd.Flags().IntVar(&backups.Keep, "backup-keep", 7, "how many of the backups to keep")
 	return cmd
 }
 
@@ -149,21 +160,27 @@ func newLogger(w io.Writer, format string) *slog.Logger {
 func checkOrigins(origins []string) error {
 	for _, o := range origins {
 		u, err := url.Parse(o)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || o != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("--cors-origin %q is not an origin: write it like https://example.com, with no path", o)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || o != u.Scheme+"://"+u.Host || strings.Contains(o, "*") {
+			return fmt.Errorf("--cors-origin %q is not an origin: write it like https://example.com, with no path and no *", o)
 		}
 	}
 	return nil
 }
 
-func serve(ctx context.Context, addr, path string, cfg server.Config, out io.Writer) error {
+func serve(ctx context.Context, addr, path string, backups db.Schedule, cfg server.Config, out io.Writer) error {
 	// Before the file is touched: the port may be in use by the onenow that has it.
+	if addr == "" {
+		return errors.New("no address is given: give one with --addr")
+	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return listenError(addr, err)
 	}
 	defer l.Close()
-	d, err := db.Open(ctx, path, schema)
+	d, err := db.Open(ctx, path, schema, db.Options{Serve: true, Log: cfg.Logger})
+	if err != nil && ctx.Err() != nil {
+		return nil // stopped before it began
+	}
 	if err != nil {
 		return err
 	}
@@ -174,7 +191,16 @@ func serve(ctx context.Context, addr, path string, cfg server.Config, out io.Wri
 	}
 	fmt.Fprintf(out, "onenow serves %s at %s\n", path, address(l.Addr()))
 	cfg.Logger.Info("started", "version", version(), "file", path, "schema", db.Version(), "address", l.Addr().String())
-	return errors.Join(s.Serve(ctx, l), d.Close())
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var background sync.WaitGroup
+	if backups.Dir != "" {
+		background.Go(func() { d.BackupEvery(ctx, backups, cfg.Logger) })
+	}
+	err = s.Serve(ctx, l)
+	cancel()
+	background.Wait()
+	return errors.Join(err, d.Close())
 }
 
 // address returns what to open in a browser on this machine.
@@ -209,19 +235,17 @@ onenow wrote it. serve does the same when it starts.`,
   onenow migrate --db /var/lib/onenow/onenow.db`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m, err := db.Migrate(cmd.Context(), path, schema)
-			if err != nil {
-				return err
-			}
-			switch m.From {
-			case 0:
-				fmt.Fprintf(cmd.OutOrStdout(), "created %s, version %d\n", path, m.To)
-			case m.To:
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is of version %d: nothing to do\n", path, m.To)
-			default:
-				fmt.Fprintf(cmd.OutOrStdout(), "brought %s from version %d to version %d\n", path, m.From, m.To)
-			}
-			return nil
+			return withDB(cmd, path, db.Options{}, func(d *db.DB) error {
+				switch m := d.Migrated; m.From {
+				case 0:
+					fmt.Fprintf(cmd.OutOrStdout(), "created %s, version %d\n", path, m.To)
+				case m.To:
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is of version %d: nothing to do\n", path, m.To)
+				default:
+					fmt.Fprintf(cmd.OutOrStdout(), "brought %s from version %d to version %d\n", path, m.From, m.To)
+				}
+				return nil
+			})
 		},
 	}
 	addDBFlag(cmd, &path)
@@ -243,9 +267,25 @@ standard input when that is no terminal. Works while serve runs.`,
 			if problem := auth.UsernameProblem(name); problem != "" {
 				return errors.New(problem)
 			}
-			return withPassword(cmd, path, func(d *db.DB, hash string) error {
+			taken := fmt.Errorf("there is a user %q already; set-password gives them a new password", name)
+			// Before anybody types a password for nothing. The file is not
+			// kept open meanwhile: it would hold up its backups.
+			err := withDB(cmd, path, db.Options{}, func(d *db.DB) error {
+				if _, err := d.UserByName(cmd.Context(), name); !errors.Is(err, db.ErrNoUser) {
+					return cmp.Or(err, taken)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			hash, err := readPasswordHash(cmd)
+			if err != nil {
+				return err
+			}
+			return withDB(cmd, path, db.Options{}, func(d *db.DB) error {
 				if _, err := d.CreateUser(cmd.Context(), name, hash); errors.Is(err, db.ErrConflict) {
-					return fmt.Errorf("there is a user %q already; set-password gives them a new password", name)
+					return taken
 				} else if err != nil {
 					return err
 				}
@@ -271,15 +311,30 @@ while serve runs.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.TrimSpace(args[0])
-			return withPassword(cmd, path, func(d *db.DB, hash string) error {
+			find := func(d *db.DB) (db.User, error) {
 				u, err := d.UserByName(cmd.Context(), name)
-				if errors.Is(err, db.ErrNotFound) {
-					return fmt.Errorf("there is no user %q; create-user makes one", name)
+				if errors.Is(err, db.ErrNoUser) {
+					err = fmt.Errorf("there is no user %q; create-user makes one", name)
 				}
+				return u, err
+			}
+			err := withDB(cmd, path, db.Options{MustExist: true}, func(d *db.DB) error {
+				_, err := find(d)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			hash, err := readPasswordHash(cmd)
+			if err != nil {
+				return err
+			}
+			return withDB(cmd, path, db.Options{MustExist: true}, func(d *db.DB) error {
+				u, err := find(d)
 				if err != nil {
 					return err
 				}
-				if err := d.SetPassword(cmd.Context(), u.ID, hash); err != nil {
+				if err := d.SetPassword(cmd.Context(), u, hash); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "set a new password for %q and ended their sign-ins\n", name)
@@ -291,24 +346,94 @@ while serve runs.`,
 	return cmd
 }
 
-// withPassword reads a password and calls do with its hash and the database.
-func withPassword(cmd *cobra.Command, path string, do func(d *db.DB, hash string) error) error {
+func newBackupCmd() *cobra.Command {
+	var path string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "backup DEST",
+		Short: "Write a copy of the database",
+		Long: `Write a copy of the database, as it is now, to the file DEST, or to standard
+output if DEST is -. The copy is checked and on disk before it appears under its
+name. Works while serve runs, and holds nobody up.`,
+		Example: `  onenow backup /var/backups/onenow-monday.db
+  ssh shop.example.com onenow backup - --db /var/lib/onenow/onenow.db > onenow.db`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			progress := func(done, total int64) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "copied %d of %d MB\n", done>>20, total>>20)
+			}
+			return withDB(cmd, path, db.Options{MustExist: true, KeepVersion: true}, func(d *db.DB) error {
+				dest := args[0]
+				if dest == "-" {
+					return d.BackupTo(cmd.Context(), cmd.OutOrStdout(), progress)
+				}
+				if err := d.Backup(cmd.Context(), dest, force, progress); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "backed up %s to %s\n", path, dest)
+				return nil
+			})
+		},
+	}
+	addDBFlag(cmd, &path)
+	cmd.Flags().BoolVar(&force, "force", false, "replace DEST if it exists")
+	return cmd
+}
+
+func newCheckCmd() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a database file or a copy of one",
+		Long: `Read a whole database file, or a copy of one, and say what is in it and what is
+wrong with it: damage, references to nothing, bookings that overlap, a schema
+that is not onenow's. The file is left as it was. Exits with 1 if anything is
+wrong.`,
+		Example: `  onenow check
+  onenow check /var/backups/onenow-monday.db`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				path = args[0]
+			}
+			r, err := db.Check(cmd.Context(), path, schema)
+			if err != nil {
+				return err
+			}
+			for _, p := range r.Problems {
+				fmt.Fprintln(cmd.OutOrStdout(), p)
+			}
+			if n := len(r.Problems); n > 0 {
+				return fmt.Errorf("%s: %d found wrong", path, n)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is sound: version %d, users: %d, vehicles: %d, bookings: %d\n",
+				path, r.Version, r.Users, r.Vehicles, r.Bookings)
+			return nil
+		},
+	}
+	addDBFlag(cmd, &path)
+	return cmd
+}
+
+// withDB calls do with the database open.
+func withDB(cmd *cobra.Command, path string, opts db.Options, do func(*db.DB) error) error {
+	d, err := db.Open(cmd.Context(), path, schema, opts)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(d), d.Close())
+}
+
+// readPasswordHash reads a password, by readPassword, and returns its hash.
+func readPasswordHash(cmd *cobra.Command) (string, error) {
 	password, err := readPassword(cmd)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if problem := auth.PasswordProblem(password); problem != "" {
-		return errors.New(problem)
+		return "", errors.New(problem)
 	}
-	hash, err := auth.NewPasswords().Hash(cmd.Context(), password)
-	if err != nil {
-		return err
-	}
-	d, err := db.Open(cmd.Context(), path, schema)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(d, hash), d.Close())
+	return auth.NewPasswords().Hash(cmd.Context(), password)
 }
 
 // readPassword asks for a password twice on a terminal, and otherwise takes
@@ -318,12 +443,35 @@ func readPassword(cmd *cobra.Command) (string, error) {
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return askPassword(cmd.Context(), f, cmd.ErrOrStderr())
 	}
-	line, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return "", fmt.Errorf("read the password from standard input: %w", err)
-	}
-	return strings.TrimRight(line, "\r\n"), nil
+	return untilDone(cmd.Context(), func() (string, error) {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil && err != io.EOF {
+			return "", fmt.Errorf("read the password from standard input: %w", err)
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	})
 }
+
+// untilDone returns what read returns, unless ctx ends first.
+func untilDone(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		answered <- answer{text, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", errInterrupted
+	}
+}
+
+var errInterrupted = errors.New("interrupted: nothing was changed")
 
 // askPassword asks for a password twice, without echo, unless ctx ends or
 // Ctrl-C is typed first.
@@ -334,33 +482,22 @@ func askPassword(ctx context.Context, terminal *os.File, out io.Writer) (string,
 		return "", fmt.Errorf("read the password: %w", err)
 	}
 	defer term.Restore(int(terminal.Fd()), before)
-	type answer struct {
-		first, again string
-		err          error
-	}
-	answered := make(chan answer, 1)
-	go func() {
+	return untilDone(ctx, func() (string, error) {
 		t := term.NewTerminal(struct {
 			io.Reader
 			io.Writer
 		}{terminal, out}, "")
-		var a answer
-		if a.first, a.err = t.ReadPassword("Password: "); a.err == nil {
-			a.again, a.err = t.ReadPassword("The same again: ")
+		first, err := t.ReadPassword("Password: ")
+		if err != nil {
+			return "", errInterrupted // Ctrl-C or Ctrl-D
 		}
-		answered <- a
-	}()
-	var a answer
-	select {
-	case a = <-answered:
-	case <-ctx.Done():
-		a.err = ctx.Err()
-	}
-	switch {
-	case a.err != nil:
-		return "", errors.New("interrupted: nothing was changed")
-	case a.first != a.again:
-		return "", errors.New("the two passwords differ: nothing was changed")
-	}
-	return a.first, nil
+		again, err := t.ReadPassword("The same again: ")
+		if err != nil {
+			return "", errInterrupted
+		}
+		if first != again {
+			return "", errors.New("the two passwords differ: nothing was changed")
+		}
+		return first, nil
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -296,6 +298,8 @@ func TestServeRefuses(t *testing.T) {
 	sentence(t, stderr, "--registration", "open or closed")
 	_, stderr = onenow(t, dir, "", 1, "serve", "--cors-origin", "example.com/")
 	sentence(t, stderr, "--cors-origin", "https://example.com")
+	_, stderr = onenow(t, dir, "", 1, "serve", "--cors-origin", "https://*")
+	sentence(t, stderr, "--cors-origin", "no *")
 	_, stderr = onenow(t, dir, "", 1, "serve", "now")
 	sentence(t, stderr, "now")
 	if got := files(t, dir); got != "notes.txt" {
@@ -303,6 +307,71 @@ func TestServeRefuses(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(notes); string(text) != "no database\n" {
 		t.Errorf("notes.txt was changed to %q", text)
+	}
+}
+
+// TestStopWhileStarting signals the server at every moment of its first start:
+// what it leaves is a database or nothing.
+func TestStopWhileStarting(t *testing.T) {
+	for i := range 40 {
+		dir := t.TempDir()
+		cmd := exec.Command(binary, "serve", "--addr", "127.0.0.1:0")
+		cmd.Dir = dir
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed if it was too early for a handler
+		switch got := files(t, dir); got {
+		case "":
+		case "onenow.db":
+			onenow(t, dir, "", 0, "check")
+		default:
+			t.Errorf("after %d ms: got files %s", i, got)
+		}
+	}
+}
+
+// TestOddFiles are not taken for a place to make a database.
+func TestOddFiles(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := syscall.Mkfifo(in("fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"dangling": "nowhere", "link": "empty"} {
+		if err := os.Symlink(to, in(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"empty": "", "old.db-wal": "bookings", "old2.db": "", "old2.db-wal": "bookings"} {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"fifo":      "fifo is not a onenow database: it is no regular file",
+		"/dev/null": "/dev/null is not a onenow database: it is no regular file",
+		"dangling":  "cannot open dangling: it is a link to a file that does not exist",
+		"old.db":    "old.db-wal beside it holds data of another",
+		"old2.db":   "old2.db-wal beside it holds data of another",
+	} {
+		_, stderr := onenow(t, dir, "", 1, "migrate", "--db", name)
+		sentence(t, stderr, want)
+	}
+	onenow(t, dir, "", 0, "migrate", "--db", "link")
+	onenow(t, dir, "", 0, "check", "empty")
+	for _, command := range []string{"set-password", "backup"} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, command, "x", "--db", "typo.db")
+		sentence(t, stderr, "cannot open typo.db: it does not exist")
+	}
+	_, stderr := onenow(t, dir, "", 1, "check", "typo.db")
+	sentence(t, stderr, "cannot open typo.db: it does not exist")
+	if got := files(t, dir); got != "dangling empty fifo link old.db-wal old2.db old2.db-wal" {
+		t.Errorf("got files %s", got)
 	}
 }
 
@@ -335,6 +404,41 @@ func TestMigrateCommand(t *testing.T) {
 	}
 	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 1: nothing to do\n" {
 		t.Errorf("got %q", out)
+	}
+}
+
+// TestFirstStarts begins with one new file in many processes at once: all
+// write to the same one.
+func TestFirstStarts(t *testing.T) {
+	t.Run("none", func(t *testing.T) { firstStarts(t, t.TempDir()) })
+	t.Run("empty", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "onenow.db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		firstStarts(t, dir)
+	})
+}
+
+func firstStarts(t *testing.T, dir string) {
+	const processes = 8
+	var wg sync.WaitGroup
+	for i := range processes {
+		wg.Go(func() {
+			cmd := exec.CommandContext(t.Context(), binary, "create-user", fmt.Sprint("user", i))
+			cmd.Dir, cmd.Stdin = dir, strings.NewReader("pass123\n")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	if got := files(t, dir); got != "onenow.db" {
+		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+	p := serve(t, dir)
+	for i := range processes {
+		p.login(fmt.Sprint("user", i), "pass123")
 	}
 }
 
@@ -405,15 +509,21 @@ func TestEnvironment(t *testing.T) {
 	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "https://b.example" {
 		t.Errorf("got Access-Control-Allow-Origin %q", got)
 	}
+	t.Setenv("ONENOW_ADDR", "") // as if absent
+	onenow(t, dir, "", 0, "help", "serve")
+	_, stderr := onenow(t, dir, "", 1, "serve", "--addr", "")
+	sentence(t, stderr, "--addr")
+	_, stderr = onenow(t, dir, "", 1, "migrate", "--db", "")
+	sentence(t, stderr, "--db")
 	t.Setenv("ONENOW_REGISTRATION", "ajar")
-	_, stderr := onenow(t, dir, "", 1, "serve")
+	_, stderr = onenow(t, dir, "", 1, "serve")
 	sentence(t, stderr, "ONENOW_REGISTRATION", "open or closed")
 }
 
 // TestHelp wants an example of every command, and the version.
 func TestHelp(t *testing.T) {
 	dir := t.TempDir()
-	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password"} {
+	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password", "backup", "check"} {
 		out, _ := onenow(t, dir, "", 0, strings.Fields(command+" --help")...)
 		if !strings.Contains(out, "Examples:\n  onenow "+command) {
 			t.Errorf("%s --help has no example:\n%s", command, out)

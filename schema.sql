@@ -59,7 +59,7 @@ CREATE UNIQUE INDEX vehicles_user_id_plate ON vehicles (user_id, plate COLLATE N
 -- A car is taken from start_date up to, not including, end_date, the day it
 -- comes back.
 CREATE TABLE bookings (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- -1 is what the insert trigger sees before there is one
     vehicle_id INTEGER NOT NULL REFERENCES vehicles (id) ON DELETE CASCADE,
     start_date TEXT    NOT NULL CHECK (start_date IS date(start_date)),
     end_date   TEXT    NOT NULL CHECK (end_date IS date(end_date)),

@@ -21,6 +21,8 @@ func UsernameProblem(name string) string {
 		return "Username is required."
 	case utf8.RuneCountInString(name) > MaxUsername:
 		return fmt.Sprintf("Username must have no more than %d characters.", MaxUsername)
+	case !utf8.ValidString(name):
+		return "Username must be UTF-8 text."
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return "Username must not contain control characters."
 	}
@@ -36,6 +38,8 @@ func PasswordProblem(password string) string {
 		return "Password is required."
 	case utf8.RuneCountInString(password) > MaxPassword:
 		return fmt.Sprintf("Password must have no more than %d characters.", MaxPassword)
+	case !utf8.ValidString(password):
+		return "Password must be UTF-8 text."
 	}
 	return ""
 }

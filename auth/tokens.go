@@ -99,7 +99,7 @@ func (t *Tokens) Sign(c Claims) (string, error) {
 
 // Parse returns what token says, if it is one of ours, of that kind, and
 // still good; otherwise one of the errors above. With ErrExpired come the
-// claims of a token that was good once.
+// claims of a token of that kind that was good once.
 func (t *Tokens) Parse(token string, kind Kind) (Claims, error) {
 	var wire wireClaims
 	_, err := t.parser.ParseWithClaims(token, &wire, func(*jwt.Token) (any, error) { return t.key, nil })
@@ -109,8 +109,10 @@ func (t *Tokens) Parse(token string, kind Kind) (Claims, error) {
 	}
 	c := Claims{Kind: wire.Kind, ID: wire.ID, UserID: wire.UserID, SignInID: wire.SignInID, ExpiresAt: wire.ExpiresAt.Time}
 	switch {
-	case expired:
+	case expired && c.Kind == kind:
 		return c, ErrExpired
+	case expired:
+		return Claims{}, ErrExpired
 	case c.Kind != kind:
 		return Claims{}, ErrWrongType
 	}

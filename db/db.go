@@ -10,7 +10,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -23,54 +25,131 @@ import (
 // small machines onenow is for, and each costs a page cache.
 const readers = 4
 
+// busyTimeout is how long, in milliseconds, to wait for another process that
+// writes.
+const busyTimeout = "5000"
+
 // DB is an open database file. Its methods may be called from many goroutines.
 type DB struct {
 	// Now is the clock for everything stored or compared; time.Now unless
 	// replaced before first use.
 	Now func() time.Time
 
-	path   string
-	reads  *sql.DB
-	stmts  sync.Map // SQL text → *sql.Stmt on reads
-	writer *writer
+	// Migrated says what Open did to the schema.
+	Migrated Migration
+
+	path         string   // as the caller named it
+	real         string   // absolute and without links: what SQLite opens
+	file         *os.File // held open, and shared with SQLite where there are leases
+	lease        *lease
+	writer       *writer
+	checkpointer *checkpointer
+	reads        *sql.DB
+	stmts        sync.Map // SQL text → *sql.Stmt on reads
 
 	signInsEnded atomic.Uint64
 }
 
-// Open opens the database file at path. A file that does not exist is created
-// with schema (the text of schema.sql), an older one is brought up to date, as
-// by Migrate, whose errors it returns.
-func Open(ctx context.Context, path, schema string) (*DB, error) {
-	if _, err := Migrate(ctx, path, schema); err != nil {
-		return nil, err
+// Options are what a use of the file may ask for beside what every use gets.
+type Options struct {
+	// Serve makes this process the one that serves the file. Open fails if
+	// there is one already.
+	Serve bool
+
+	MustExist   bool // fail rather than create the file
+	KeepVersion bool // leave an older file as it is; then only Backup will do
+
+	// Log takes what the owner of the file should know; nil discards it.
+	Log *slog.Logger
+}
+
+// Open opens the database file at path. One that does not exist, or is empty,
+// is created with schema (the text of schema.sql), readable by its owner only;
+// an older one is brought up to date, after a copy of it has been put beside
+// it. Open refuses a file that is not onenow's or that a newer onenow has
+// written, and leaves it untouched.
+func Open(ctx context.Context, path, schema string, opts Options) (*DB, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &DB{Now: time.Now, path: path}
-	var err error
-	if d.writer, err = openWriter(ctx, d); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, unavailable(err))
+	if err := d.open(ctx, schema, opts); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
-	d.reads, err = sql.Open("sqlite", dsn(path, "query_only(1)"))
+	return d, nil
+}
+
+func (d *DB) open(ctx context.Context, schema string, opts Options) error {
+	var err error
+	if d.real, err = resolve(d.path); err != nil {
+		return err
+	}
+	created := false
+	if !opts.MustExist {
+		if created, err = createFile(ctx, d.real, schema); err != nil {
+			return err
+		}
+	}
+	if d.file, err = openFile(d.path, os.O_RDWR); err != nil {
+		return err
+	}
+	if opts.Serve && lockFile(d.file) != nil {
+		return fmt.Errorf("%s is being served by another onenow: stop that one first", d.path)
+	}
+	var noLease error
+	d.lease, noLease = newLease(d.file, d.real)
+	if noLease != nil {
+		opts.Log.Warn("a plain copy of the database file is not safe here while onenow serves: make copies with onenow backup", "reason", noLease)
+	}
+	if d.writer, err = openWriter(ctx, d, dsn(d.real)); err != nil {
+		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
+	}
+	if d.Migrated, err = d.migrate(ctx, created, opts); err != nil {
+		return err
+	}
+	d.checkpointer = newCheckpointer(d.writer, d.lease, noLease == nil, opts.Log)
+	d.writer.committed = d.checkpointer.noteWrite
+	go d.writer.run()
+	d.reads, err = sql.Open("sqlite", dsn(d.real, "query_only(1)"))
 	if err == nil {
 		d.reads.SetMaxOpenConns(readers)
 		d.reads.SetMaxIdleConns(readers)
 		err = d.Ping(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, unavailable(err)), d.Close())
+		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
 	}
-	return d, nil
+	return nil
 }
 
 // Close waits for the writes under way, then closes the file. No other method
-// may be called after it. With no other process using the file, the file alone
-// then holds everything: its -wal and -shm companions are gone.
+// may be called after it. The file alone then holds everything, and its -wal
+// and -shm companions are gone, unless another process has the file open.
 func (d *DB) Close() error {
-	var err error
+	var errs []error
 	if d.reads != nil {
-		err = d.reads.Close()
+		errs = append(errs, d.reads.Close())
 	}
-	// The writer last: only a connection that may write can clear the log away.
-	return errors.Join(err, d.writer.close())
+	mayClose := true
+	if d.checkpointer != nil {
+		d.writer.stop()
+		mayClose = d.checkpointer.stop()
+	}
+	// Where it may not be closed, all is left as by a crash, which is safe.
+	if d.writer != nil && mayClose {
+		if d.checkpointer != nil {
+			_, _, err := d.writer.checkpoint("TRUNCATE") // closing does it, too, but tells of no error
+			errs = append(errs, unavailable(err))
+		}
+		errs = append(errs, d.writer.close())
+	}
+	if d.lease != nil {
+		d.lease.close()
+	}
+	if d.file != nil && mayClose {
+		errs = append(errs, d.file.Close()) // last: it takes SQLite's locks along
+	}
+	return errors.Join(errs...)
 }
 
 // Ping reports whether the database answers a query.
@@ -88,24 +167,23 @@ func (d *DB) SigningKey(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
-// dsn returns the data source name of a connection to the file at path.
+// dsn returns the data source name of a connection to the file at path, which
+// is absolute.
 func dsn(path string, pragmas ...string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		abs = path // no working directory: SQLite will say so
-	}
 	q := url.Values{}
-	q.Add("_pragma", "busy_timeout(5000)") // first: the others may have to wait, too
-	q.Add("_pragma", "journal_mode(WAL)")  // readers do not wait for the writer
-	q.Add("_pragma", "synchronous(FULL)")  // an answered booking survives a power cut
-	q.Add("_pragma", "foreign_keys(1)")    // off by default in SQLite
-	q.Add("_pragma", "trusted_schema(0)")  // a file from elsewhere cannot run functions with effects
-	q.Add("_pragma", "cache_size(-4000)")  // 4 MB a connection: small machines
-	q.Add("_pragma", "temp_store(MEMORY)") // a sort needs no second writable folder
+	q.Add("_pragma", "busy_timeout("+busyTimeout+")") // first: the others may have to wait, too
+	q.Add("_pragma", "journal_mode(WAL)")             // readers do not wait for the writer
+	q.Add("_pragma", "synchronous(FULL)")             // an answered booking survives a power cut
+	q.Add("_pragma", "wal_autocheckpoint(0)")         // the checkpointer says when
+	q.Add("_pragma", "foreign_keys(1)")               // off by default in SQLite
+	q.Add("_pragma", "trusted_schema(0)")             // a file from elsewhere cannot run functions with effects
+	q.Add("_pragma", "cache_size(-4000)")             // 4 MB a connection: small machines
+	q.Add("_pragma", "temp_store(MEMORY)")            // a sort needs no second writable folder
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: q.Encode()}
+	q.Add("_txlock", "immediate") // a transaction that will write says so at once
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
 	return u.String()
 }
 

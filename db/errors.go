@@ -15,6 +15,8 @@ var (
 	ErrForbidden   = errors.New("forbidden")
 	ErrConflict    = errors.New("conflict")
 	ErrUnavailable = errors.New("unavailable")
+
+	ErrNoUser = fmt.Errorf("user %w", ErrNotFound) // the user, who may be the one who asks
 )
 
 // Error is a refusal in words written for users.
@@ -38,6 +40,9 @@ func (e *Error) Error() string {
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Cause} }
 
+// noUser is notFound for a user.
+func noUser() error { return &Error{Kind: ErrNoUser, Message: "There is no such user."} }
+
 func notFound(noun string) error {
 	return &Error{Kind: ErrNotFound, Message: fmt.Sprintf("No %s matches the given query.", noun)}
 }
@@ -45,6 +50,9 @@ func notFound(noun string) error {
 // unavailable turns what SQLite reports of the disk and of other processes
 // into an Error that says so, and leaves every other error as it is.
 func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
 	e := &Error{Kind: ErrUnavailable, Cause: err}
 	switch code(err) & 0xff { // the primary code; the other bits are details
 	case sqlite3.SQLITE_FULL:

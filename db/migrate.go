@@ -30,46 +30,71 @@ type Step func(tx *sql.Tx) error
 // Version is the newest schema's, which schema.sql describes.
 func Version() int { return 1 + len(migrations) }
 
-// Migration says what Migrate did: From is 0 when it created the file, and
-// From equals To when there was nothing to do.
+// Migration says what Open did to the schema: From is 0 when it created the
+// file, and From equals To when there was nothing to do.
 type Migration struct{ From, To int }
 
-// Migrate makes sure that path is a database file of the newest version. One
-// that does not exist, or is empty, is created with schema, readable by its
-// owner only. It refuses a file that is not onenow's or that a newer onenow
-// has written, and leaves it untouched.
-func Migrate(ctx context.Context, path, schema string) (Migration, error) {
+// migrate brings the schema up to date, through the writing connection. A copy
+// of the file as it was is put beside it first.
+func (d *DB) migrate(ctx context.Context, created bool, opts Options) (Migration, error) {
 	m := Migration{To: Version()}
-	created, err := createFile(ctx, path, schema)
-	if err != nil || created {
+	if created {
+		return m, nil
+	}
+	conn := d.writer.tx.conn
+	var err error
+	if m.From, err = d.version(ctx); err != nil {
 		return m, err
 	}
-	if err := inspect(path); err != nil {
-		return m, err
+	if m.From == m.To || opts.KeepVersion {
+		return Migration{m.From, m.From}, nil
 	}
-	pool, err := sql.Open("sqlite", dsn(path)+"&_txlock=immediate")
-	if err != nil {
-		return m, fmt.Errorf("open %s: %w", path, err)
+	if !opts.Serve { // who serves has the lock already
+		if lockFile(d.file) != nil {
+			return m, fmt.Errorf("%s is of version %d and being served, or brought up to date, by another onenow: stop that one first", d.path, m.From)
+		}
+		defer unlockFile(d.file)
+		if m.From, err = d.version(ctx); err != nil { // somebody may have been faster
+			return m, err
+		}
 	}
-	defer pool.Close()
-	pool.SetMaxOpenConns(1)
-	if err := pool.QueryRowContext(ctx, "PRAGMA user_version").Scan(&m.From); err != nil {
-		return m, fmt.Errorf("open %s: %w", path, unavailable(err))
+	before := fmt.Sprintf("%s.v%d.bak", d.path, m.From)
+	if err := writeCopy(ctx, conn, before, true, nil); err != nil {
+		return m, fmt.Errorf("copy %s before bringing it up to date: %w", d.path, err)
 	}
-	if m.From > m.To {
-		return m, newerError(path, m.From)
-	}
+	opts.Log.Info("bringing the database up to date", "from", m.From, "to", m.To, "copy of the old one", before)
 	for v := m.From; v < m.To; v++ {
-		if err := step(ctx, pool, v); err != nil {
-			return m, fmt.Errorf("bring %s from version %d to %d: %w", path, v, v+1, unavailable(err))
+		if err := step(ctx, conn, v); err != nil {
+			return m, fmt.Errorf("bring %s from version %d to %d: %w", d.path, v, v+1, unavailable(err))
 		}
 	}
 	return m, nil
 }
 
+// version reads the schema's version, which is one that this onenow knows.
+func (d *DB) version(ctx context.Context) (int, error) {
+	var v int
+	if err := d.writer.tx.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return 0, fmt.Errorf("open %s: %w", d.path, unavailable(err))
+	}
+	return v, checkVersion(d.path, v)
+}
+
+// checkVersion refuses versions that this onenow does not know.
+func checkVersion(path string, v int) error {
+	switch {
+	case v > Version():
+		return fmt.Errorf("%s is of version %d, from a newer onenow; this one knows version %d at most: use the newer onenow",
+			path, v, Version())
+	case v < 1:
+		return fmt.Errorf("%s is not a onenow database: it has no version", path)
+	}
+	return nil
+}
+
 // step brings the schema from version v to the next, or leaves it as it was.
-func step(ctx context.Context, pool *sql.DB, v int) error {
-	tx, err := pool.BeginTx(ctx, nil)
+func step(ctx context.Context, conn *sql.Conn, v int) error {
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -83,32 +108,25 @@ func step(ctx context.Context, pool *sql.DB, v int) error {
 	return tx.Commit()
 }
 
-// inspect reads the header of the file at path, without SQLite, which would
-// write to it, and returns why onenow must not open it, if so.
-func inspect(path string) error {
-	// Through a read-write handle, to know now that writing is allowed.
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+// openFile opens the database file at path, reads its header, without SQLite,
+// which might write to it, and returns it unless onenow must not touch it.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
-		return cannot("open", path, err)
+		return nil, cannot("open", path, err)
 	}
-	defer f.Close()
 	header := make([]byte, 100) // SQLite's file format, section 1.3
-	if _, err := io.ReadFull(f, header); err != nil || string(header[:16]) != "SQLite format 3\x00" ||
-		binary.BigEndian.Uint32(header[68:]) != applicationID {
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return cannot("read", path, err)
-		}
-		return fmt.Errorf("%s is not a onenow database: name another file with --db", path)
+	if _, err = io.ReadFull(f, header); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		err = cannot("read", path, err)
+	} else if err != nil || string(header[:16]) != "SQLite format 3\x00" || binary.BigEndian.Uint32(header[68:]) != applicationID {
+		err = fmt.Errorf("%s is not a onenow database: name another file with --db", path)
+	} else {
+		err = checkVersion(path, int(binary.BigEndian.Uint32(header[60:])))
 	}
-	if v := int(binary.BigEndian.Uint32(header[60:])); v > Version() {
-		return newerError(path, v)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	return nil
-}
-
-func newerError(path string, v int) error {
-	return fmt.Errorf("%s is of version %d, from a newer onenow; this one knows version %d at most: use the newer onenow",
-		path, v, Version())
+	return f, nil
 }
 
 // cannot words an error of the operating system for the owner of the file.
@@ -120,10 +138,48 @@ func cannot(do, path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Errorf("cannot %s %s: it is a folder, not a file", do, path)
+	case errors.Is(err, fs.ErrNotExist) && do == "open":
+		return fmt.Errorf("cannot open %s: it does not exist", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("cannot %s %s: the folder %s does not exist", do, path, filepath.Dir(path))
 	}
 	return fmt.Errorf("cannot %s %s: %w", do, path, err)
+}
+
+// resolve returns the absolute name, without links, of the database file at
+// path, which need not exist yet.
+func resolve(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case path == "":
+		return "", errors.New("no database file is named: name one with --db")
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(path); err == nil {
+			return "", fmt.Errorf("cannot open %s: it is a link to a file that does not exist", path)
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err == nil {
+			dir, err = filepath.Abs(dir)
+		}
+		if err != nil {
+			return "", cannot("create", path, err)
+		}
+		return filepath.Join(dir, filepath.Base(path)), nil
+	case err != nil:
+		return "", cannot("open", path, err)
+	case info.IsDir():
+		return "", cannot("open", path, syscall.EISDIR)
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is not a onenow database: it is no regular file", path)
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return "", cannot("open", path, err)
+	}
+	return real, nil
 }
 
 // createFile creates the database file at path if there is none or an empty
@@ -131,26 +187,34 @@ func cannot(do, path string, err error) error {
 // place when it is whole, so that a crash leaves no half-made one.
 func createFile(ctx context.Context, path, schema string) (bool, error) {
 	info, err := os.Stat(path)
-	if err == nil && (info.Size() > 0 || info.IsDir()) {
+	if err == nil && info.Size() > 0 {
 		return false, nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, cannot("open", path, err)
-	}
 	empty := err == nil
-
+	for _, ending := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + ending); err == nil && info.Size() > 0 {
+			// SQLite would take what it holds for a part of the new file.
+			return false, fmt.Errorf("%[1]s does not exist or is empty, but %[1]s%[2]s beside it holds data of another: put that database back, or move %[1]s%[2]s away", path, ending)
+		}
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // of mode 0600
 	if err != nil {
 		return false, cannot("create", path, err)
 	}
 	tmp.Close()
-	defer os.Remove(tmp.Name())
-	if err := fill(ctx, tmp.Name(), schema); err != nil {
+	defer func() {
+		for _, ending := range []string{"", "-wal", "-shm"} {
+			os.Remove(tmp.Name() + ending)
+		}
+	}()
+	// Whole or not at all: a signal must not end it in between.
+	if err := fill(context.WithoutCancel(ctx), tmp.Name(), schema); err != nil {
 		return false, fmt.Errorf("create %s: %w", path, unavailable(err))
 	}
 	if empty {
-		err = os.Rename(tmp.Name(), path)
-	} else if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return replaceEmpty(tmp.Name(), path)
+	}
+	if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
 		return false, nil // another onenow was faster
 	} else if err != nil {
 		err = os.Rename(tmp.Name(), path) // a file system without links
@@ -161,7 +225,39 @@ func createFile(ctx context.Context, path, schema string) (bool, error) {
 	return true, syncFolder(filepath.Dir(path))
 }
 
-// fill makes the empty file at path a database with schema.
+// replaceEmpty puts the file at tmp in the place of the empty one at path,
+// unless another onenow has done so.
+func replaceEmpty(tmp, path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false, cannot("open", path, err)
+	}
+	defer f.Close() // which unlocks it
+	for range 500 { // 5 seconds; another onenow has it for milliseconds
+		if err = lockFile(f); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s is in use by another program", path)
+	}
+	locked, err1 := f.Stat()
+	there, err2 := os.Stat(path)
+	if err := errors.Join(err1, err2); err != nil {
+		return false, cannot("open", path, err)
+	}
+	if !os.SameFile(locked, there) || there.Size() > 0 {
+		return false, nil
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return false, cannot("create", path, err)
+	}
+	return true, syncFolder(filepath.Dir(path))
+}
+
+// fill makes the empty file at path a database with schema, with nothing left
+// in a log beside it.
 func fill(ctx context.Context, path, schema string) error {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
@@ -186,7 +282,14 @@ func fill(ctx context.Context, path, schema string) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	return pool.Close() // which moves all from the log into the file
+	var busy, length, moved int
+	if err := pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &length, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return errors.New("somebody is using the file while it is made")
+	}
+	return pool.Close()
 }
 
 // syncFolder makes a name put into a folder survive a power cut.

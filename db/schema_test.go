@@ -17,14 +17,27 @@ import (
 func newFile(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	if _, err := db.Migrate(t.Context(), path, dbtest.Schema(t)); err != nil {
-		t.Fatal(err)
-	}
+	migrate(t, path, db.Migration{From: 0, To: db.Version()})
 	dbtest.Exec(t, path, `
 		INSERT INTO users (username, password_hash, created_at) VALUES ('shop', 'x', 0);
 		INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (1, 'Kia', 'Rio', 2020, 'A1'), (1, 'Kia', 'Rio', 2020, 'A2');
 		INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-07-20', '2025-07-25'), (2, '2025-07-20', '2025-07-25');`)
 	return path
+}
+
+// migrate opens and closes the file at path and checks what that did to it.
+func migrate(t testing.TB, path string, want db.Migration) {
+	t.Helper()
+	d, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Migrated != want {
+		t.Errorf("got %v, want %v", d.Migrated, want)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestSchemaRefuses has the sqlite3 shell try what no file may hold.
@@ -43,6 +56,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-08-01', '2025-08-09'), (1, '2025-08-08', '2025-08-10')": overlap,
 		"UPDATE bookings SET vehicle_id = 1 WHERE id = 2":                                                                                 overlap,
 		"UPDATE OR REPLACE bookings SET vehicle_id = 1, start_date = '2025-07-10' WHERE id = 2":                                           overlap,
+		"INSERT INTO bookings (id, vehicle_id, start_date, end_date) VALUES (-1, 1, '2025-08-01', '2025-08-02')":                          "CHECK",
 		"UPDATE bookings SET end_date = '2025-02-30' WHERE id = 1":                                                                        "CHECK",
 		"UPDATE bookings SET start_date = '2025-7-1' WHERE id = 1":                                                                        "CHECK",
 		"UPDATE bookings SET start_date = 'now' WHERE id = 1":                                                                             "non-deterministic",

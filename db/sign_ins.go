@@ -28,14 +28,14 @@ type RefreshToken struct {
 func (d *DB) SignInsEnded() uint64 { return d.signInsEnded.Load() }
 
 // SignedIn returns the name of the user and whether that sign-in of theirs is
-// still good. A user who is gone is ErrNotFound.
+// still good. A user who is gone is ErrNoUser.
 func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
 	err = d.queryRow(ctx, `
 		SELECT username, EXISTS (SELECT 1 FROM sign_ins WHERE id = ?2 AND user_id = ?1)
 		FROM users
 		WHERE id = ?1`, user, id).Scan(&username, &ok)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, notFound("User")
+		return "", false, noUser()
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("read sign-in: %w", err)
@@ -44,14 +44,14 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 }
 
 // SignIn begins a sign-in of u with its first refresh token, whose SignIn it
-// returns. It is ErrNotFound if u is gone or has another password hash by now.
+// returns. It is ErrNoUser if u is gone or has another password hash by now.
 // A newHash that is not empty replaces the hash, without ending anything.
 func (d *DB) SignIn(ctx context.Context, u User, newHash string, first RefreshToken) (SignInID, error) {
 	if newHash == "" {
 		newHash = u.PasswordHash
 	}
 	err := d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(notFound("User"), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.execOne(noUser(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			newHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		if err != nil {
 			return err
 		}
-		if usedAt.Valid && tx.now.Sub(time.Unix(usedAt.Int64, 0)) > refreshGrace {
+		if usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
 			replayed = true
 			return tx.endSignIns("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
 		}

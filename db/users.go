@@ -34,12 +34,12 @@ func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (Use
 	return UserID(id), nil
 }
 
-// UserByName returns the user of exactly that name, or ErrNotFound.
+// UserByName returns the user of exactly that name, or ErrNoUser.
 func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
 	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE username = ?", username)
 }
 
-// User returns the user with that id, or ErrNotFound.
+// User returns the user with that id, or ErrNoUser.
 func (d *DB) User(ctx context.Context, id UserID) (User, error) {
 	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE id = ?", id)
 }
@@ -48,7 +48,7 @@ func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
 	var u User
 	err := d.queryRow(ctx, query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
 	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, notFound("User")
+		return User{}, noUser()
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("read user: %w", err)
@@ -56,14 +56,15 @@ func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
 	return u, nil
 }
 
-// SetPassword replaces the user's password hash and ends all their sign-ins.
-// A user who is gone is ErrNotFound.
-func (d *DB) SetPassword(ctx context.Context, id UserID, passwordHash string) error {
+// SetPassword replaces u's password hash and ends all their sign-ins. It is
+// ErrNoUser if u is gone or has another hash by now.
+func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(notFound("User"), "UPDATE users SET password_hash = ? WHERE id = ?", passwordHash, id)
+		err := tx.execOne(noUser(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+			passwordHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err
 		}
-		return tx.endSignIns("DELETE FROM sign_ins WHERE user_id = ?", id)
+		return tx.endSignIns("DELETE FROM sign_ins WHERE user_id = ?", u.ID)
 	})
 }

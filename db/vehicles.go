@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // VehicleID is the id of a vehicle. Ids are never used again.
@@ -54,7 +56,8 @@ type VehicleFilter struct {
 }
 
 // CreateVehicle stores a new vehicle of the owner's and returns it with its
-// id. A plate the owner has already is ErrInvalid.
+// id. A plate the owner has already is ErrInvalid, an owner who is gone is
+// ErrNoUser.
 func (d *DB) CreateVehicle(ctx context.Context, owner UserID, v Vehicle) (Vehicle, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		v.ID = 0
@@ -66,6 +69,9 @@ func (d *DB) CreateVehicle(ctx context.Context, owner UserID, v Vehicle) (Vehicl
 		v.ID = VehicleID(id)
 		return err
 	})
+	if code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
+		err = noUser()
+	}
 	return v, err
 }
 
@@ -151,22 +157,8 @@ func (d *DB) DeleteVehicle(ctx context.Context, owner UserID, id VehicleID) erro
 }
 
 // checkPlate refuses v if another of the owner's vehicles has its plate,
-// letter case aside.
+// letter case aside. SQLite knows the letter case of A to Z only.
 func (tx *Tx) checkPlate(owner UserID, v Vehicle) error {
-	taken := &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
-	var found bool
-	err := tx.queryRow("SELECT EXISTS (SELECT 1 FROM vehicles WHERE user_id = ? AND plate = ? COLLATE NOCASE AND id <> ?)",
-		owner, v.Plate, v.ID).Scan(&found)
-	if err != nil {
-		return err
-	}
-	if found {
-		return taken
-	}
-	if isASCII(v.Plate) {
-		return nil
-	}
-	// SQLite folds A to Z only. Plates in other letters are few: look at all.
 	st, err := tx.stmt("SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?")
 	if err != nil {
 		return err
@@ -182,17 +174,8 @@ func (tx *Tx) checkPlate(owner UserID, v Vehicle) error {
 			return err
 		}
 		if strings.EqualFold(plate, v.Plate) {
-			return taken
+			return &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
 		}
 	}
 	return rows.Err()
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

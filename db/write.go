@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -33,6 +34,9 @@ type writer struct {
 	stopped chan struct{}
 
 	dataVersion int64
+	committed   func() // called after each commit
+
+	mu sync.Mutex // held while the connection is in use
 }
 
 type pendingWrite struct {
@@ -53,8 +57,9 @@ type Tx struct {
 	endedSignIns bool
 }
 
-func openWriter(ctx context.Context, d *DB) (*writer, error) {
-	pool, err := sql.Open("sqlite", dsn(d.path))
+// openWriter opens the writing connection. Nothing is written before run.
+func openWriter(ctx context.Context, d *DB, dsn string) (*writer, error) {
+	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -64,22 +69,26 @@ func openWriter(ctx context.Context, d *DB) (*writer, error) {
 		return nil, errors.Join(err, pool.Close())
 	}
 	w := &writer{
-		db:      d,
-		pool:    pool,
-		tx:      &Tx{conn: conn, stmts: map[string]*sql.Stmt{}},
-		queue:   make(chan *pendingWrite),
-		quit:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		db:        d,
+		pool:      pool,
+		tx:        &Tx{conn: conn, stmts: map[string]*sql.Stmt{}},
+		queue:     make(chan *pendingWrite),
+		quit:      make(chan struct{}),
+		stopped:   make(chan struct{}),
+		committed: func() {},
 	}
 	w.noticeOthers()
-	go w.run()
 	return w, nil
 }
 
-// close stops the writer after the group under way and closes its connection.
-func (w *writer) close() error {
+// stop ends run after the group under way; later writes fail.
+func (w *writer) stop() {
 	close(w.quit)
 	<-w.stopped
+}
+
+// close closes the connection.
+func (w *writer) close() error {
 	var err error
 	for _, st := range w.tx.stmts { // or SQLite keeps the file open for them
 		err = errors.Join(err, st.Close())
@@ -127,6 +136,8 @@ func (w *writer) run() {
 // commit runs first and the writes that are waiting by then in one
 // transaction, and answers them all.
 func (w *writer) commit(first *pendingWrite) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	group := []*pendingWrite{first}
 	defer func() {
 		for _, p := range group {
@@ -144,6 +155,8 @@ func (w *writer) commit(first *pendingWrite) {
 
 	w.tx.endedSignIns = false
 	if _, err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
+		// Those who wait would wait as long again, one after another.
+		group = append(group, w.waiting()...)
 		fail(err)
 		return
 	}
@@ -171,6 +184,42 @@ func (w *writer) commit(first *pendingWrite) {
 	}
 	if w.tx.endedSignIns {
 		w.db.signInsEnded.Add(1)
+	}
+	w.committed()
+}
+
+// checkpoint moves what it can from the log into the file, and returns how
+// many pages the log has and how many of them have been moved. Mode PASSIVE
+// does just that, NOOP moves none, and TRUNCATE empties the log as well if
+// nobody is reading it. https://sqlite.org/pragma.html#pragma_wal_checkpoint
+func (w *writer) checkpoint(mode string) (length, moved int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if mode == "TRUNCATE" {
+		// Readers are not waited for: writes would wait along. (This pragma
+		// works when it is prepared, so it cannot be prepared once.)
+		if _, err := w.tx.conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 0"); err != nil {
+			return 0, 0, err
+		}
+		defer func() {
+			_, e := w.tx.conn.ExecContext(context.Background(), "PRAGMA busy_timeout = "+busyTimeout)
+			err = errors.Join(err, e)
+		}()
+	}
+	var busy int
+	err = w.tx.queryRow("PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &length, &moved)
+	return length, moved, err
+}
+
+// waiting takes all the writes that wait by now.
+func (w *writer) waiting() (all []*pendingWrite) {
+	for {
+		select {
+		case p := <-w.queue:
+			all = append(all, p)
+		default:
+			return all
+		}
 	}
 }
 
@@ -213,6 +262,8 @@ func runSafely(fn func(*Tx) error, tx *Tx) (err error) {
 // noticeOthers looks whether another process has written the file. It may
 // have ended sign-ins.
 func (w *writer) noticeOthers() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var version int64
 	if err := w.tx.queryRow("PRAGMA data_version").Scan(&version); err != nil {
 		return // asked again soon; a lasting fault shows in the next write

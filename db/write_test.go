@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"onenow/db"
 	"onenow/db/dbtest"
@@ -79,6 +80,31 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
+// TestBusy has another program hold the write lock: the writes that wait fail
+// together, after one wait, and nothing is lost of what comes later.
+func TestBusy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "onenow.db")
+	d := dbtest.Open(t, path)
+	release := dbtest.Lock(t, path)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := range 8 {
+		wg.Go(func() {
+			_, err := d.CreateUser(t.Context(), fmt.Sprint("user", i), "x")
+			var refusal *db.Error
+			if !errors.As(err, &refusal) || refusal.Code != "storage_busy" {
+				t.Errorf("got %v, want storage_busy", err)
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("8 writes waited %v in all", time.Since(start))
+	release()
+	if _, err := d.CreateUser(t.Context(), "late", "x"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestReadersDoNotWait reads while a write is under way, and sees the state
 // before it.
 func TestReadersDoNotWait(t *testing.T) {
@@ -107,7 +133,7 @@ func TestReadersDoNotWait(t *testing.T) {
 // TestWritesAfterClose are refused, not lost.
 func TestWritesAfterClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	d, err := db.Open(t.Context(), path, dbtest.Schema(t))
+	d, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

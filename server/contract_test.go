@@ -205,6 +205,8 @@ func TestValues(t *testing.T) {
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"V2"}`).want(t, 201, "")
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"ДЖ 1"}`).want(t, 201, "")
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"дж 1"}`).want(t, 400, `{"plate":["vehicle with this plate already exists."]}`)
+	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"\u212a 1"}`).want(t, 201, "") // Kelvin
+	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"k 1"}`).want(t, 400, `{"plate":["vehicle with this plate already exists."]}`)
 	// A password may be anything, a number and spaces too.
 	f.send("POST", "/register/", "", `{"username":"n","password":12}`).want(t, 201, "")
 	f.send("POST", "/login/", "", `{"username":"n","password":"12"}`).want(t, 200, "")
@@ -434,6 +436,8 @@ func TestPaths(t *testing.T) {
 		"/bookings/1/?from=2031-01-01":    {status: 200, body: booking1},
 		"/vehicles/abc/":                  {status: 404, body: notFound},
 		"/vehicles/1.5/":                  {status: 404, body: notFound},
+		"/vehicles/1.0/":                  {status: 404, body: notFound},
+		"/vehicles/%201/":                 {status: 404, body: notFound},
 		"/vehicles/null/":                 {status: 404, body: notFound},
 		"/vehicles/1%00/":                 {status: 404, body: notFound},
 		"/vehicles/1%2F/":                 {status: 404, body: notFound},
@@ -451,6 +455,12 @@ func TestPaths(t *testing.T) {
 	// Unknown is unknown without a token, too, and whatever the method.
 	f.send("PUT", "/nowhere/", "", nil).want(t, 404, notFound)
 	f.send("OPTIONS", "/nowhere/", "", nil).want(t, 404, notFound)
+	req, err := http.NewRequest("OPTIONS", f.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.URL.Opaque = "*"
+	f.do(req).want(t, 404, notFound)
 }
 
 func TestClosedRegistration(t *testing.T) {
@@ -460,6 +470,12 @@ func TestClosedRegistration(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
+	// In whatever order and case the headers are asked for.
+	asked := newShop(t).send("OPTIONS", "/bookings/", "", nil, header{"Origin", "https://a.example"},
+		header{"Access-Control-Request-Method", "POST"}, header{"Access-Control-Request-Headers", "Content-Type, Authorization"})
+	if got := asked.header.Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type" {
+		t.Errorf("got Access-Control-Allow-Headers %q", got)
+	}
 	preflight := []header{
 		{"Origin", "https://lahorecarrental.com"},
 		{"Access-Control-Request-Method", "PATCH"},

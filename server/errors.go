@@ -53,6 +53,10 @@ type (
 	}
 )
 
+// statusClientGone is what the log says where the client did not wait for the
+// answer.
+const statusClientGone = 499
+
 // detail is an error whose body is one sentence.
 func detail(status int, format string, args ...any) *apiError {
 	return &apiError{status: status, body: detailBody{fmt.Sprintf(format, args...)}}
@@ -92,13 +96,15 @@ func toAPIError(err error) *apiError {
 		return answer
 	}
 	if errors.Is(err, context.Canceled) { // nobody is there to read it
-		return &apiError{http.StatusServiceUnavailable, detailBody{"The request was cancelled."}, err}
+		return &apiError{statusClientGone, detailBody{"The request was cancelled."}, err}
 	}
 	var refusal *db.Error
 	if !errors.As(err, &refusal) {
 		return nil
 	}
 	switch {
+	case errors.Is(err, db.ErrNoUser): // who signs in is looked up by name; this is who asks
+		return errUserGone
 	case errors.Is(err, db.ErrNotFound):
 		return detail(http.StatusNotFound, "%s", refusal.Message)
 	case errors.Is(err, db.ErrForbidden):

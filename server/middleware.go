@@ -29,7 +29,7 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 	c := cors.New(cors.Options{
 		AllowedOrigins:     origins, // none means any
 		AllowedMethods:     methods,
-		AllowedHeaders:     headers,
+		AllowedHeaders:     []string{"*"}, // which headers, the answer says below
 		ExposedHeaders:     []string{"Link", "Retry-After", "X-Request-Id"},
 		MaxAge:             int((24 * time.Hour).Seconds()), // browsers cap it lower
 		OptionsPassthrough: true,                            // the route adds Allow and the 204
@@ -111,7 +111,7 @@ func newRequestID() string {
 
 func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 	level := slog.LevelInfo
-	if x.status >= 500 {
+	if x.status >= 500 && x.status != statusClientGone {
 		level = slog.LevelError
 	}
 	if !s.log.Enabled(r.Context(), level) {

@@ -100,8 +100,8 @@ func cutPage[T any](w http.ResponseWriter, r *http.Request, rows []T, limit int,
 
 // pathID returns the id in r's path, or errPathNotFound when that is no number.
 func pathID(r *http.Request) (int64, error) {
-	n := parseWhole(r.PathValue("id"))
-	if n == nil {
+	n, ok := new(big.Int).SetString(r.PathValue("id"), 10)
+	if !ok {
 		return 0, errPathNotFound
 	}
 	return saturate(n), nil

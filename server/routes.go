@@ -60,9 +60,10 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// clean reports whether p has no empty, "." or ".." segments.
+// clean reports whether p begins with a slash and has no empty, "." or ".."
+// segments.
 func clean(p string) bool {
-	return p == "/" || strings.TrimSuffix(p, "/") == path.Clean(p)
+	return p == "/" || strings.HasPrefix(p, "/") && strings.TrimSuffix(p, "/") == path.Clean(p)
 }
 
 // route answers one path: it lets in who may, then finds the method.
@@ -117,8 +118,12 @@ func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
 	}{base + "/vehicles/", base + "/bookings/"})
 }
 
-// baseURL returns the scheme and host by which the client reached us.
+// baseURL returns the scheme and host by which the client reached us, or ""
+// if it names no host, as HTTP/1.0 may.
 func baseURL(r *http.Request) string {
+	if r.Host == "" {
+		return ""
+	}
 	if r.TLS != nil {
 		return "https://" + r.Host
 	}

@@ -255,7 +255,9 @@ func TestLogout(t *testing.T) {
 	s.clock.advance(time.Minute)
 	old := s.login("shop", "pass123")
 	s.clock.advance(24 * time.Hour)
-	logout(s.login("shop", "pass123").Access, old.Refresh).want(t, 200, `{"message":"Logged out."}`)
+	now := s.login("shop", "pass123").Access
+	logout(now, old.Refresh).want(t, 200, `{"message":"Logged out."}`)
+	logout(now, old.Access).want(t, 401, `{"detail":"Token is expired","code":"token_not_valid"}`)
 }
 
 func TestPasswordChange(t *testing.T) {
@@ -299,13 +301,13 @@ func TestHashIsRemade(t *testing.T) {
 	s.send("GET", "/me/", first.Access, nil).want(t, 200, "")
 }
 
-// TestChangesByAnotherProcess has a second database handle, as another
-// command has, end sign-ins under a running server.
+// TestChangesByAnotherProcess has another connection, as the sqlite3 shell has,
+// end sign-ins under a running server.
 func TestChangesByAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)
 	s := &shop{t: t, db: d, url: start(t, server.Config{DB: d})}
-	id := s.user("shop")
+	s.user("shop")
 	tk := s.login("shop", "pass123")
 	s.send("GET", "/me/", tk.Access, nil).want(t, 200, "")
 
@@ -318,16 +320,26 @@ func TestChangesByAnotherProcess(t *testing.T) {
 		}
 		s.send("GET", "/me/", tk.Access, nil).want(t, status, body)
 	}
-	outside := dbtest.Open(t, path)
-	if err := outside.SetPassword(t.Context(), id, hashOf(t, "new")); err != nil {
-		t.Fatal(err)
-	}
+	dbtest.Exec(t, path, fmt.Sprintf("UPDATE users SET password_hash = '%s'; DELETE FROM sign_ins", hashOf(t, "new")))
 	eventually(401, badToken("Token is invalid"))
 	tk = s.login("shop", "new")
 	s.send("GET", "/me/", tk.Access, nil).want(t, 200, "")
 	dbtest.Exec(t, path, "DELETE FROM users")
 	eventually(401, `{"detail":"User not found","code":"user_not_found"}`)
 	s.exchange(tk.Refresh).want(t, 401, refreshInvalid)
+}
+
+// TestUserDeletedBetween deletes a user whose token is still remembered.
+func TestUserDeletedBetween(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "onenow.db")
+	d := dbtest.Open(t, path)
+	s := &shop{t: t, db: d, url: start(t, server.Config{DB: d})}
+	tk := s.owner("shop")
+	s.send("GET", "/me/", tk, nil).want(t, 200, "")
+	dbtest.Exec(t, path, "DELETE FROM users")
+	gone := `{"detail":"User not found","code":"user_not_found"}`
+	s.send("POST", "/vehicles/", tk, `{"make":"a","model":"b","year":2020,"plate":"c"}`).want(t, 401, gone)
+	s.send("POST", "/password/change/", tk, `{"old_password":"pass123","new_password":"x"}`).want(t, 401, gone)
 }
 
 // TestExpiredSignInsAreClearedAway looks at the tables after a while.

@@ -174,7 +174,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && claims.ID == "" {
 		return err
 	}
-	// With the claims of an expired token nothing is left to end.
+	// An expired token has been exchanged, or its sign-in is over anyway.
 	if claims.UserID != int64(actor(r).userID) {
 		return refreshRefused(auth.ErrInvalid)
 	}
@@ -191,10 +191,10 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := newFields(b, false)
+	var user db.User
 	oldPassword := f.password("old_password", 0)
 	if oldPassword != nil {
-		user, err := s.db.User(r.Context(), actor(r).userID)
-		if err != nil {
+		if user, err = s.db.User(r.Context(), actor(r).userID); err != nil {
 			return err
 		}
 		ok, err := s.passwords.Verify(r.Context(), user.PasswordHash, *oldPassword)
@@ -213,7 +213,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.SetPassword(r.Context(), actor(r).userID, hash); err != nil {
+	if err := s.db.SetPassword(r.Context(), user, hash); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, message{"Password changed successfully."})

@@ -21,7 +21,7 @@ func New(t testing.TB) *db.DB {
 // Open opens, or creates, the database at path, closed when the test ends.
 func Open(t testing.TB, path string) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), path, Schema(t))
+	d, err := db.Open(t.Context(), path, Schema(t), db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +49,17 @@ func TryExec(t testing.TB, path, query string) error {
 	defer shell.Close()
 	_, err := shell.ExecContext(t.Context(), query)
 	return err
+}
+
+// Lock holds the write lock of the file at path until release is called.
+func Lock(t testing.TB, path string) (release func()) {
+	t.Helper()
+	shell := open(t, path)
+	shell.SetMaxOpenConns(1)
+	if _, err := shell.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() { shell.Close() }
 }
 
 // Count returns how many rows a table has.
