@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,21 +19,6 @@ import (
 
 	"onenow/db/dbtest"
 )
-
-// scale returns how often to do a thing: what the environment variable says,
-// for the long runs, or few.
-func scale(t *testing.T, name string, few int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return few
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // record is a booking as it was sent, and its id once it was answered.
 type record struct {
@@ -232,7 +216,7 @@ func TestCopies(t *testing.T) {
 			path := filepath.Join(dir, "onenow.db")
 			p, token := fleet(t, dir)
 			p.stop(os.Interrupt)
-			pad(t, path, scale(t, "ONENOW_COPY_BOOKINGS", 20_000))
+			pad(t, path, dbtest.Scale(t, "ONENOW_COPY_BOOKINGS", 20_000))
 			p = serve(t, dir, "--log-format", "json")
 
 			ctx, cancel := context.WithCancel(t.Context())
@@ -243,7 +227,7 @@ func TestCopies(t *testing.T) {
 			}
 			var longest time.Duration
 			var during int
-			copies := scale(t, "ONENOW_COPIES", 8)
+			copies := dbtest.Scale(t, "ONENOW_COPIES", 8)
 			for i := range copies {
 				time.Sleep(rand.N(50 * time.Millisecond))
 				known := l.soFar()
@@ -327,7 +311,7 @@ func TestKill(t *testing.T) {
 	p, token := fleet(t, dir)
 	l := newLedger()
 	var slowest time.Duration
-	kills := scale(t, "ONENOW_KILLS", 10)
+	kills := dbtest.Scale(t, "ONENOW_KILLS", 10)
 	for range kills {
 		var clients sync.WaitGroup
 		for i := range writers {

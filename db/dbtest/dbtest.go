@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"onenow/db"
@@ -81,6 +82,21 @@ func open(t testing.TB, path string) *sql.DB {
 		t.Fatal(err)
 	}
 	return shell
+}
+
+// Scale returns how often to do a thing: what an environment variable says,
+// for long runs by hand, or else few.
+func Scale(t testing.TB, variable string, few int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
 }
 
 // Schema returns the text of schema.sql.
