@@ -2,12 +2,15 @@ package main_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,5 +83,103 @@ func TestPasswordPrompt(t *testing.T) {
 				t.Errorf("the terminal shows a password: %q", seen.String())
 			}
 		})
+	}
+}
+
+// smallDisk mounts a file system of so many bytes until the test ends.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skipf("cannot make a small disk here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill takes all the room there is in dir, until the function returned is
+// called.
+func fill(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	name := filepath.Join(dir, "filler")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDiskFull fills the disk again and again, at every stage of a write and
+// of a checkpoint: writes are refused, nothing answered is lost, reads go on,
+// and so do writes when there is room.
+func TestDiskFull(t *testing.T) {
+	dir := smallDisk(t, 6<<20)
+	path := filepath.Join(dir, "onenow.db")
+	p, token := fleet(t, dir)
+	l := newLedger()
+	book := func() (int, string) {
+		r := l.prepare(1)
+		status, body := p.post("/bookings/", token, fmt.Sprintf(`{"vehicle":1,"start_date":"%s","end_date":"%s"}`, r.start, r.end))
+		if status == 201 {
+			if _, err := fmt.Sscanf(body, `{"id":%d,`, &r.id); err != nil {
+				t.Fatalf("%v in %s", err, body)
+			}
+			l.answer(r, 0)
+		}
+		return status, body
+	}
+	full, checkpoints := 0, 0
+	for round := range 12 {
+		for range 20 {
+			if status, body := book(); status != 201 {
+				t.Fatalf("with room: got %d %s", status, body)
+			}
+		}
+		time.Sleep(time.Duration(round) * 12 * time.Millisecond) // into the checkpoint that follows
+		free := fill(t, dir)
+		for range 150 { // what the log has room for is still taken
+			status, body := book()
+			if status == 201 {
+				continue
+			}
+			full++
+			if want := `{"detail":"The disk is full: nothing was saved. Free some space, then try again.","code":"storage_full"}`; status != 503 || body != want {
+				t.Fatalf("without room: got %d %s\nwant 503 %s", status, body, want)
+			}
+			break
+		}
+		if status, body := p.get("/bookings/", token); status != 200 || strings.Count(body, `"id"`) != len(l.answered) {
+			t.Errorf("without room: got %d and %d bookings, want %d", status, strings.Count(body, `"id"`), len(l.answered))
+		}
+		time.Sleep(150 * time.Millisecond) // a checkpoint that has no room either
+		free()
+	}
+	p.stop(os.Interrupt)
+	checkpoints = strings.Count(p.log.String(), "checkpoint failed")
+	if err := l.lost(path, l.answered); err != nil {
+		t.Error(err)
+	}
+	if got := files(t, dir); got != "onenow.db" {
+		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+	onenow(t, dir, "", 0, "check")
+	t.Logf("%d bookings answered, %d refused for want of room, %d checkpoints failed", len(l.answered), full, checkpoints)
+	if full == 0 {
+		t.Error("the disk was never full")
 	}
 }

@@ -111,7 +111,17 @@ func (p *process) stop(sig os.Signal) {
 // post sends JSON and returns the status and the body.
 func (p *process) post(path, token, body string) (int, string) {
 	p.t.Helper()
-	req, err := http.NewRequest("POST", p.url+path, strings.NewReader(body))
+	return p.send("POST", path, token, body)
+}
+
+func (p *process) get(path, token string) (int, string) {
+	p.t.Helper()
+	return p.send("GET", path, token, "")
+}
+
+func (p *process) send(method, path, token, body string) (int, string) {
+	p.t.Helper()
+	req, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}

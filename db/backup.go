@@ -23,6 +23,11 @@ type Progress func(done, total int64)
 // writes go on meanwhile. If dest exists, it is an error unless replace is
 // set, which puts the copy in its place when it is done.
 func (d *DB) Backup(ctx context.Context, dest string, replace bool, progress Progress) error {
+	if there, err := os.Stat(dest); err == nil {
+		if ours, err := d.file.Stat(); err == nil && os.SameFile(there, ours) {
+			return fmt.Errorf("%s is the database itself: name another file", dest)
+		}
+	}
 	// Its own connection: the writer's is for writing, and the readers' may not.
 	pool, err := sql.Open("sqlite", dsn(d.real))
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // Report is what Check finds in a file.
@@ -63,13 +65,11 @@ func Check(ctx context.Context, path, schema string) (Report, error) {
 		r.Problems = append(r.Problems, differences...)
 	}
 	overlaps, err := column(ctx, pool, `
-		SELECT format('bookings %d and %d of vehicle %d overlap', earlier, id, vehicle_id)
+		SELECT format('booking %d of vehicle %d begins before an earlier one has ended', id, vehicle_id)
 		FROM (
-			SELECT id, vehicle_id, start_date, lag(id) OVER nearby AS earlier, max(end_date) OVER before AS taken_until
+			SELECT id, vehicle_id, start_date, max(end_date) OVER earlier AS taken_until
 			FROM bookings
-			WINDOW
-				nearby AS (PARTITION BY vehicle_id ORDER BY start_date, id),
-				before AS (nearby ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+			WINDOW earlier AS (PARTITION BY vehicle_id ORDER BY start_date, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 		)
 		WHERE taken_until > start_date`)
 	if err != nil {
@@ -153,7 +153,9 @@ func compareSchema(ctx context.Context, pool *sql.DB, schema string) ([]string, 
 }
 
 // definitions returns the SQL of each table, index and trigger, by kind and
-// name. SQLite's own tables (sqlite_stat1, say) are its own affair.
+// name, in one spelling: a table that ALTER TABLE has changed keeps the spaces
+// and comments of before. SQLite's own tables (sqlite_stat1, say) are its own
+// affair.
 func definitions(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 	rows, err := pool.QueryContext(ctx, "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
 	if err != nil {
@@ -166,10 +168,17 @@ func definitions(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 		if err := rows.Scan(&name, &text); err != nil {
 			return nil, err
 		}
-		all[name] = text
+		text = comments.ReplaceAllString(text, "")
+		text = strings.Join(strings.Fields(text), " ")
+		all[name] = punctuation.ReplaceAllString(strings.ReplaceAll(text, `"`, ""), "$1")
 	}
 	return all, rows.Err()
 }
+
+var (
+	comments    = regexp.MustCompile(`--.*`)
+	punctuation = regexp.MustCompile(` ?([(),]) ?`)
+)
 
 // column returns the one text column of a query.
 func column(ctx context.Context, pool *sql.DB, query string) ([]string, error) {

@@ -73,44 +73,119 @@ func TestMigrateCreates(t *testing.T) {
 	}
 }
 
-// TestMigrations brings a file up through an invented history, and leaves it
-// at the last good version when a step fails.
+// TestMigrations brings files of every version of an invented history up to
+// its end, with their data, and finds them equal to a new one of its schema; a
+// step that fails leaves the version before it.
 func TestMigrations(t *testing.T) {
-	path := newFile(t)
-	run := func(query string) db.Step {
-		return func(tx *sql.Tx) error { _, err := tx.Exec(query); return err }
-	}
-	fault := errors.New("fault")
-	good := run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'")
-	half := func(tx *sql.Tx) error { return errors.Join(run("DELETE FROM bookings")(tx), fault) }
-	db.WithMigrations([]db.Step{good, half}, func() {
-		_, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
-		if !errors.Is(err, fault) || !strings.Contains(err.Error(), "from version 2 to 3") {
-			t.Errorf("got %v, want the fault in the second step", err)
+	run := func(queries ...string) db.Step {
+		return func(tx *sql.Tx) error {
+			for _, q := range queries {
+				if _, err := tx.Exec(q); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-	})
-	if got := dbtest.Count(t, path, "bookings"); got != 2 {
-		t.Errorf("got %d bookings, want both: the step failed", got)
 	}
-	db.WithMigrations([]db.Step{good, run("CREATE TABLE notes (text TEXT) STRICT")}, func() {
-		migrate(t, path, db.Migration{From: 2, To: 3})
-	})
-	if got := dbtest.Count(t, path, "vehicles WHERE colour = 'white'"); got != 2 {
-		t.Errorf("got %d white vehicles, want 2", got)
+	first := dbtest.Schema(t)
+	replace := func(schema, old, new string) string {
+		t.Helper()
+		if !strings.Contains(schema, old) {
+			t.Fatalf("schema.sql has no %q", old)
+		}
+		return strings.Replace(schema, old, new, 1)
 	}
-	if _, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{}); err == nil || !strings.Contains(err.Error(), "from a newer onenow") {
-		t.Errorf("got %v, want a refusal of the newer file", err)
+	const plate = "plate   TEXT    NOT NULL CHECK (plate <> '')"
+	second := replace(first, plate, plate+",\n    colour  TEXT    NOT NULL DEFAULT 'white'")
+	third := replace(second, "CREATE TABLE users", "CREATE TABLE notes (\n    id   INTEGER PRIMARY KEY, -- a comment\n    text TEXT NOT NULL\n) STRICT;\n\nCREATE TABLE users")
+	history := []db.Step{
+		run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'"),
+		run("CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "ALTER TABLE new_notes RENAME TO notes",
+			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles"),
 	}
-	// The file as it was before each attempt lies beside it.
-	for version, want := range map[int]int{1: 1, 2: 2} {
-		var got int
-		shell, err := sql.Open("sqlite", fmt.Sprintf("%s.v%d.bak", path, version))
+	open := func(path, schema string, want db.Migration) {
+		t.Helper()
+		d, err := db.Open(t.Context(), path, schema, db.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer shell.Close()
-		if err := shell.QueryRow("PRAGMA user_version").Scan(&got); err != nil || got != want {
-			t.Errorf("got version %d, %v of the copy, want %d", got, err, want)
+		if d.Migrated != want {
+			t.Errorf("got %v, want %v", d.Migrated, want)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
 	}
+	for from, schema := range map[int]string{1: first, 2: second, 3: third} {
+		path := newFile(t)
+		if from > 1 {
+			db.WithMigrations(history[:from-1], func() { open(path, schema, db.Migration{From: 1, To: from}) })
+		}
+		db.WithMigrations(history, func() {
+			open(path, third, db.Migration{From: from, To: 3})
+			r, err := db.Check(t.Context(), path, third)
+			if err != nil || len(r.Problems) > 0 || r.Users != 1 || r.Vehicles != 2 || r.Bookings != 2 {
+				t.Errorf("from %d: got %+v, %v", from, r, err)
+			}
+			if got := dbtest.Count(t, path, "notes"); got != 2 {
+				t.Errorf("from %d: got %d notes, want 2", from, got)
+			}
+			open(path, third, db.Migration{From: 3, To: 3})
+		})
+		// The file as it was before lies beside it.
+		if from < 3 {
+			copied := fmt.Sprintf("%s.v%d.bak", path, from)
+			db.WithMigrations(history, func() {
+				if r, err := db.Check(t.Context(), copied, third); err != nil || r.Version != from || len(r.Problems) > 0 || r.Bookings != 2 {
+					t.Errorf("got %+v, %v of %s", r, err, copied)
+				}
+			})
+		}
+		if _, err := db.Open(t.Context(), path, first, db.Options{}); err == nil || !strings.Contains(err.Error(), "from a newer onenow") {
+			t.Errorf("got %v, want a refusal of the newer file", err)
+		}
+	}
+
+	fault := errors.New("fault")
+	path := newFile(t)
+	half := func(tx *sql.Tx) error { return errors.Join(run("DELETE FROM bookings")(tx), fault) }
+	db.WithMigrations([]db.Step{history[0], half}, func() {
+		_, err := db.Open(t.Context(), path, third, db.Options{})
+		if !errors.Is(err, fault) || !strings.Contains(err.Error(), "from version 2 to 3") {
+			t.Errorf("got %v, want the fault in the second step", err)
+		}
+		if r, err := db.Check(t.Context(), path, second); err != nil || r.Version != 2 || r.Bookings != 2 {
+			t.Errorf("got %+v, %v, want version 2 with its bookings", r, err)
+		}
+	})
+	// An upgrade has to wait for a server that runs the older version, and a
+	// backup of the older version does not upgrade it.
+	path = newFile(t)
+	serving, err := db.Open(t.Context(), path, first, db.Options{Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.WithMigrations(history, func() {
+		if _, err := db.Open(t.Context(), path, third, db.Options{}); err == nil || !strings.Contains(err.Error(), "being served") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	})
+	if err := serving.Close(); err != nil {
+		t.Error(err)
+	}
+	db.WithMigrations(history, func() {
+		d, err := db.Open(t.Context(), path, third, db.Options{MustExist: true, KeepVersion: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Backup(t.Context(), path+".copy", false, nil); err != nil {
+			t.Error(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if r, err := db.Check(t.Context(), path+".copy", third); err != nil || r.Version != 1 {
+			t.Errorf("got %+v, %v, want version 1", r, err)
+		}
+	})
 }
