@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -108,44 +109,80 @@ func (o *oneOf) Set(s string) error {
 	return fmt.Errorf("want %s", strings.Join(o.words, " or "))
 }
 
+// serveOptions is what serve is asked for beside what the server is.
+type serveOptions struct {
+	db      string
+	backups db.Schedule
+
+	addr      string // plain HTTP, where there are no domains
+	acme      server.ACME
+	httpsAddr string
+	httpAddr  string
+}
+
 func newServeCmd() *cobra.Command {
-	var path, addr string
-	var origins []string
+	var opts serveOptions
+	var cfg server.Config
+	var trusted []string
 	registration := &oneOf{"open", []string{"open", "closed"}}
 	logFormat := &oneOf{"text", []string{"text", "json"}}
-	var backups db.Schedule
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API",
 		Long: `Serve the API until SIGINT or SIGTERM, from a database file that is created if
-there is none and brought up to date if an older onenow wrote it.`,
+there is none and brought up to date if an older onenow wrote it.
+
+With --domain it serves HTTPS on port 443, with certificates that it gets from
+Let's Encrypt, whose terms of service you accept by that, and keeps in the
+database; port 80 answers the authority's questions and redirects to HTTPS.
+Without, it serves plain HTTP on --addr, for this machine or a proxy on it.`,
 		Example: `  onenow serve
   onenow serve --db /var/lib/onenow/onenow.db --addr 127.0.0.1:9000
-  onenow serve --registration closed --cors-origin https://lahorecarrental.com
+  onenow serve --domain api.lahorecarrental.com --registration closed
+  onenow serve --cors-origin https://lahorecarrental.com
+  onenow serve --trusted-proxy 127.0.0.1/32
   onenow serve --backup-dir /var/backups/onenow --backup-every 6h --backup-keep 28`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOrigins(origins); err != nil {
+			if err := checkOrigins(cfg.CORSOrigins); err != nil {
 				return err
 			}
-			if backups.Every < time.Minute || backups.Keep < 1 {
+			if err := checkDomains(opts.acme.Domains); err != nil {
+				return err
+			}
+			for _, t := range trusted {
+				p, err := parseNetwork(t)
+				if err != nil {
+					return err
+				}
+				cfg.TrustedProxies = append(cfg.TrustedProxies, p)
+			}
+			if opts.backups.Every < time.Minute || opts.backups.Keep < 1 {
 				return errors.New("--backup-every must be a minute or more, and --backup-keep 1 or more")
 			}
-			return serve(cmd.Context(), addr, path, backups, server.Config{
-				Logger:             newLogger(cmd.ErrOrStderr(), logFormat.value),
-				RegistrationClosed: registration.value == "closed",
-				CORSOrigins:        origins,
-			}, cmd.OutOrStdout())
+			if cfg.MaxConnections < 1 {
+				return errors.New("--max-connections must be 1 or more")
+			}
+			cfg.Logger = newLogger(cmd.ErrOrStderr(), logFormat.value)
+			cfg.RegistrationClosed = registration.value == "closed"
+			return serve(cmd.Context(), opts, cfg, cmd.OutOrStdout())
 		},
 	}
-	addDBFlag(cmd, &path)
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8000", "the address to listen on")
-	cmd.Flags().Var(registration, "registration", "whether anyone may register; users can always be made with create-user")
-	cmd.Flags().Var(logFormat, "log-format", "how to write the log, which goes to standard error")
-	cmd.Flags().StringSliceVar(&origins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
-	cmd.Flags().StringVar(&backups.Dir, "backup-dir", "", "a folder to put a backup into every so often (default none)")
-	cmd.Flags().DurationVar(&backups.Every, "backup-every", 24*time.Hour, "how often")
-	cmd.Flags().IntVar(&backups.Keep, "backup-keep", 7, "how many of the backups to keep")
+	flags := cmd.Flags()
+	addDBFlag(cmd, &opts.db)
+	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8000", "the address to serve plain HTTP on, without --domain")
+	flags.StringSliceVar(&opts.acme.Domains, "domain", nil, "a domain name to serve HTTPS for; repeatable")
+	flags.StringVar(&opts.acme.Directory, "acme-directory", "", "the certificate authority's ACME directory, a URL (default Let's Encrypt's)")
+	flags.StringVar(&opts.httpsAddr, "https-addr", ":443", "the address to serve HTTPS on, with --domain")
+	flags.StringVar(&opts.httpAddr, "http-addr", ":80", "the address to redirect to HTTPS from, with --domain")
+	flags.StringSliceVar(&trusted, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable")
+	flags.IntVar(&cfg.MaxConnections, "max-connections", 1024, "how many connections to serve at once; the rest wait")
+	flags.Var(registration, "registration", "whether anyone may register; users can always be made with create-user")
+	flags.StringSliceVar(&cfg.CORSOrigins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
+	flags.StringVar(&opts.backups.Dir, "backup-dir", "", "a folder to put a backup into every so often (default none)")
+	flags.DurationVar(&opts.backups.Every, "backup-every", 24*time.Hour, "how often")
+	flags.IntVar(&opts.backups.Keep, "backup-keep", 7, "how many of the backups to keep")
+	flags.Var(logFormat, "log-format", "how to write the log, which goes to standard error")
 	return cmd
 }
 
@@ -167,17 +204,40 @@ func checkOrigins(origins []string) error {
 	return nil
 }
 
-func serve(ctx context.Context, addr, path string, backups db.Schedule, cfg server.Config, out io.Writer) error {
-	// Before the file is touched: the port may be in use by the onenow that has it.
-	if addr == "" {
-		return errors.New("no address is given: give one with --addr")
+// checkDomains refuses what no certificate is given for, and makes the rest
+// lower-case.
+func checkDomains(domains []string) error {
+	for i, d := range domains {
+		domains[i] = strings.ToLower(d)
+		if _, err := netip.ParseAddr(d); err == nil || !strings.Contains(d, ".") || strings.ContainsAny(d, "*/: ") {
+			return fmt.Errorf("--domain %q is not a domain name: write it like api.example.com", d)
+		}
 	}
-	l, err := net.Listen("tcp", addr)
+	return nil
+}
+
+// parseNetwork reads a network, or an address as one of its own.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return listenError(addr, err)
+		return p, fmt.Errorf("--trusted-proxy %q is not an address or a network: write it like 127.0.0.1 or 10.0.0.0/8", s)
 	}
-	defer l.Close()
-	d, err := db.Open(ctx, path, schema, db.Options{Serve: true, Log: cfg.Logger})
+	return p.Masked(), nil
+}
+
+func serve(ctx context.Context, opts serveOptions, cfg server.Config, out io.Writer) error {
+	// Before the file is touched: the port may be in use by the onenow that has it.
+	listeners, err := listen(opts)
+	if err != nil {
+		return err
+	}
+	for _, l := range listeners {
+		defer l.Close()
+	}
+	d, err := db.Open(ctx, opts.db, schema, db.Options{Serve: true, Log: cfg.Logger})
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped before it began
 	}
@@ -189,18 +249,69 @@ func serve(ctx context.Context, addr, path string, backups db.Schedule, cfg serv
 	if err != nil {
 		return errors.Join(err, d.Close())
 	}
-	fmt.Fprintf(out, "onenow serves %s at %s\n", path, address(l.Addr()))
-	cfg.Logger.Info("started", "version", version(), "file", path, "schema", db.Version(), "address", l.Addr().String())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var background sync.WaitGroup
-	if backups.Dir != "" {
-		background.Go(func() { d.BackupEvery(ctx, backups, cfg.Logger) })
+	if opts.backups.Dir != "" {
+		background.Go(func() { d.BackupEvery(ctx, opts.backups, cfg.Logger) })
 	}
-	err = s.Serve(ctx, l)
+	l := listeners[0]
+	url := address(l.Addr())
+	if len(opts.acme.Domains) > 0 {
+		url = fmt.Sprintf("https://%s/", opts.acme.Domains[0])
+	}
+	fmt.Fprintf(out, "onenow serves %s at %s\n", opts.db, url)
+	cfg.Logger.Info("started", "version", version(), "file", opts.db, "schema", db.Version(), "address", l.Addr().String())
+	if len(opts.acme.Domains) > 0 {
+		err = s.ServeTLS(ctx, l, listeners[1], opts.acme)
+	} else {
+		err = s.Serve(ctx, l)
+	}
 	cancel()
 	background.Wait()
 	return errors.Join(err, d.Close())
+}
+
+// listen opens the one address of plain HTTP, or those of HTTPS and of the
+// redirect to it.
+func listen(opts serveOptions) ([]net.Listener, error) {
+	addrs := []struct{ flag, addr string }{{"--addr", opts.addr}}
+	if len(opts.acme.Domains) > 0 {
+		addrs = []struct{ flag, addr string }{{"--https-addr", opts.httpsAddr}, {"--http-addr", opts.httpAddr}}
+	}
+	var listeners []net.Listener
+	for _, a := range addrs {
+		err := errors.New("no address is given") // which net.Listen would take for any port
+		if a.addr != "" {
+			var l net.Listener
+			if l, err = net.Listen("tcp", a.addr); err == nil {
+				listeners = append(listeners, l)
+			}
+		}
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+			return nil, listenError(a.flag, a.addr, err)
+		}
+	}
+	return listeners, nil
+}
+
+func listenError(flag, addr string, err error) error {
+	var why *net.OpError
+	if errors.As(err, &why) {
+		err = why.Err
+	}
+	switch {
+	case addr == "":
+		return fmt.Errorf("no address is given: give one with %s", flag)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: another program does; end that one or choose another address with %s", addr, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: that port takes the right to (CAP_NET_BIND_SERVICE); see the README on systemd", addr)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", addr, err)
 }
 
 // address returns what to open in a browser on this machine.
@@ -211,17 +322,6 @@ func address(a net.Addr) string {
 		host = "localhost"
 	}
 	return fmt.Sprintf("http://%s/", net.JoinHostPort(host, fmt.Sprint(tcp.Port)))
-}
-
-func listenError(addr string, err error) error {
-	var why *net.OpError
-	if errors.As(err, &why) {
-		err = why.Err
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("cannot listen on %s: another program does; end that one or choose another address with --addr", addr)
-	}
-	return fmt.Errorf("cannot listen on %s: %w", addr, err)
 }
 
 func newMigrateCmd() *cobra.Command {
@@ -433,7 +533,7 @@ func readPasswordHash(cmd *cobra.Command) (string, error) {
 	if problem := auth.PasswordProblem(password); problem != "" {
 		return "", errors.New(problem)
 	}
-	return auth.NewPasswords().Hash(cmd.Context(), password)
+	return auth.Hash(password), nil
 }
 
 // readPassword asks for a password twice on a terminal, and otherwise takes

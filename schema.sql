@@ -43,6 +43,23 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_sign_in_id ON refresh_tokens (sign_in_id);
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
+-- From where users have signed in, the newest of each: somebody else's guessing
+-- at a password does not keep its owner out there.
+CREATE TABLE known_addresses (
+    user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    address TEXT    NOT NULL, -- of IPv6 the network, a /64
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, address)
+) STRICT, WITHOUT ROWID;
+
+-- What serving HTTPS needs: the account with the certificate authority, the
+-- certificates, their keys.
+CREATE TABLE certificates (
+    name       TEXT    PRIMARY KEY,
+    data       BLOB    NOT NULL, -- in PEM format
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE vehicles (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, -- the owner

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,20 +12,16 @@ import (
 )
 
 func TestPasswords(t *testing.T) {
-	p := auth.NewPasswords()
 	for _, password := range []string{"pass123", " ", "پاس ورڈ", strings.Repeat("x", 1024), "a\x00b"} {
-		hash, err := p.Hash(t.Context(), password)
-		if err != nil {
-			t.Fatal(err)
-		}
+		hash := auth.Hash(password)
 		if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") || auth.Outdated(hash) {
 			t.Errorf("got hash %s, want OWASP's parameters", hash)
 		}
-		if again, _ := p.Hash(t.Context(), password); again == hash {
+		if auth.Hash(password) == hash {
 			t.Errorf("got the same hash twice")
 		}
 		for try, want := range map[string]bool{password: true, password + " ": false, "": false} {
-			if got, err := p.Verify(t.Context(), hash, try); got != want || err != nil {
+			if got, err := auth.Verify(hash, try); got != want || err != nil {
 				t.Errorf("%q for %q: got %v, %v, want %v", try, password, got, err, want)
 			}
 		}
@@ -38,8 +33,7 @@ func TestPasswords(t *testing.T) {
 // t=2, m=65536, p=1.
 func TestKnownHash(t *testing.T) {
 	const hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	p := auth.NewPasswords()
-	if ok, err := p.Verify(t.Context(), hash, "password"); !ok || err != nil {
+	if ok, err := auth.Verify(hash, "password"); !ok || err != nil {
 		t.Errorf("got %v, %v", ok, err)
 	}
 	if !auth.Outdated(hash) {
@@ -48,47 +42,40 @@ func TestKnownHash(t *testing.T) {
 }
 
 func TestUnreadableHashes(t *testing.T) {
-	p := auth.NewPasswords()
 	for _, hash := range []string{
 		"x", "$argon2id$v=19$m=19456,t=0,p=1$c29tZXNhbHQ$CTFh", "$argon2id$v=19$m=19456,t=2,p=0$c29tZXNhbHQ$CTFh",
 		"$argon2id$v=18$m=19456,t=2,p=1$c29tZXNhbHQ$CTFh", "$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFh",
 		"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$", "$argon2id$v=19$m=19456,t=2,p=1$!$CTFh",
 	} {
-		if ok, err := p.Verify(t.Context(), hash, "pass123"); ok || !errors.Is(err, auth.ErrHash) {
+		if ok, err := auth.Verify(hash, "pass123"); ok || !errors.Is(err, auth.ErrHash) {
 			t.Errorf("%s: got %v, %v, want %v", hash, ok, err, auth.ErrHash)
 		}
 	}
 	// Nobody has an empty hash, and no password.
-	if ok, err := p.Verify(t.Context(), "", ""); ok || err != nil {
+	if ok, err := auth.Verify("", ""); ok || err != nil {
 		t.Errorf("got %v, %v for nobody", ok, err)
 	}
 }
 
-// TestWaitingGivesUp takes all the turns there are, and then one too many with
-// a client that goes away.
-func TestWaitingGivesUp(t *testing.T) {
-	p := auth.NewPasswords()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	done, gaveUp := 0, 0
-	for range 40 * runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			_, err := p.Hash(ctx, "pass123")
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				done++
-			} else if errors.Is(err, context.Canceled) {
-				gaveUp++
-			}
-			cancel() // after the first
-		})
+// TestTurns takes all the turns there are, and one too many with a client that
+// goes away.
+func TestTurns(t *testing.T) {
+	turns := auth.NewTurns()
+	var done func()
+	for range runtime.GOMAXPROCS(0) {
+		var err error
+		if done, err = turns.Take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	wg.Wait()
-	if done == 0 || gaveUp == 0 || done+gaveUp != 40*runtime.GOMAXPROCS(0) {
-		t.Errorf("%d hashed, %d gave up", done, gaveUp)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := turns.Take(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	done()
+	if _, err := turns.Take(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -33,33 +33,41 @@ var ErrHash = errors.New("unreadable password hash")
 // it: it is no output of argon2id, but 32 zeros.
 var nobody = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
 
-// Passwords hashes and verifies passwords with argon2id, no more at once than
-// there are CPUs, since each takes 19 MiB.
-type Passwords struct {
+// Turns lets no more goroutines hash at once than there are CPUs, since each
+// hash takes 19 MiB and all of a CPU.
+type Turns struct {
 	slots chan struct{}
 }
 
-// NewPasswords returns a Passwords ready for use.
-func NewPasswords() *Passwords {
-	return &Passwords{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+// NewTurns returns a Turns ready for use.
+func NewTurns() *Turns {
+	return &Turns{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
-// Hash returns a hash of password with a new salt, in PHC string format. It
-// waits for its turn, and returns ctx's error if that ends first.
-func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+// Take waits for a turn, which lasts until done is called, or returns ctx's
+// error if that ends first.
+func (t *Turns) Take(ctx context.Context) (done func(), err error) {
+	select {
+	case t.slots <- struct{}{}:
+		return func() { <-t.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Hash returns a hash of password with a new salt, in PHC string format. A
+// server takes a turn first.
+func Hash(password string) string {
 	salt := make([]byte, saltLen)
 	rand.Read(salt) // never fails
-	key, err := p.derive(ctx, password, salt, argonMemory, argonTime, argonLanes, hashLen)
-	if err != nil {
-		return "", err
-	}
-	return encode(argonMemory, argonTime, argonLanes, salt, key), nil
+	return encode(argonMemory, argonTime, argonLanes, salt,
+		argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, hashLen))
 }
 
 // Verify reports whether hash is of password. An empty hash, for a user who
-// does not exist, takes as long as any and is of no password. Verify waits as
-// Hash does; a hash it cannot read is ErrHash.
-func (p *Passwords) Verify(ctx context.Context, hash, password string) (bool, error) {
+// does not exist, takes as long as any and is of no password. A hash it cannot
+// read is ErrHash. A server takes a turn first.
+func Verify(hash, password string) (bool, error) {
 	if hash == "" {
 		hash = nobody
 	}
@@ -67,10 +75,7 @@ func (p *Passwords) Verify(ctx context.Context, hash, password string) (bool, er
 	if err != nil {
 		return false, err
 	}
-	got, err := p.derive(ctx, password, salt, memory, time, lanes, uint32(len(want)))
-	if err != nil {
-		return false, err
-	}
+	got := argon2.IDKey([]byte(password), salt, time, memory, lanes, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
@@ -80,16 +85,6 @@ func Outdated(hash string) bool {
 	memory, time, lanes, salt, key, err := decode(hash)
 	return err != nil || memory != argonMemory || time != argonTime || lanes != argonLanes ||
 		len(salt) != saltLen || len(key) != hashLen
-}
-
-func (p *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, lanes uint8, n uint32) ([]byte, error) {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return argon2.IDKey([]byte(password), salt, time, memory, lanes, n), nil
 }
 
 // encode and decode are PHC string format:

@@ -38,8 +38,9 @@ type DB struct {
 	// Migrated says what Open did to the schema.
 	Migrated Migration
 
-	path         string   // as the caller named it
-	real         string   // absolute and without links: what SQLite opens
+	path         string // as the caller named it
+	real         string // absolute and without links: what SQLite opens
+	identity     os.FileInfo
 	file         *os.File // held open, and shared with SQLite where there are leases
 	lease        *lease
 	writer       *writer
@@ -48,6 +49,12 @@ type DB struct {
 	stmts        sync.Map // SQL text → *sql.Stmt on reads
 
 	signInsEnded atomic.Uint64
+
+	probe struct {
+		sync.Mutex
+		at  time.Time
+		err error
+	}
 }
 
 // Options are what a use of the file may ask for beside what every use gets.
@@ -100,6 +107,9 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	d.lease, noLease = newLease(d.file, d.real)
 	if noLease != nil {
 		opts.Log.Warn("a plain copy of the database file is not safe here while onenow serves: make copies with onenow backup", "reason", noLease)
+	}
+	if d.identity, err = d.file.Stat(); err != nil {
+		return cannot("open", d.path, err)
 	}
 	if d.writer, err = openWriter(ctx, d, dsn(d.real)); err != nil {
 		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
@@ -156,6 +166,27 @@ func (d *DB) Close() error {
 func (d *DB) Ping(ctx context.Context) error {
 	var n int
 	return d.queryRow(ctx, "SELECT count(*) FROM instance").Scan(&n)
+}
+
+// probeEvery is how often Ready tries a write.
+const probeEvery = time.Second
+
+// Ready reports whether the database answers a query and takes a write. It
+// tries a write at most once a second, and meanwhile gives the last result.
+func (d *DB) Ready(ctx context.Context) error {
+	if err := d.Ping(ctx); err != nil {
+		return unavailable(err)
+	}
+	d.probe.Lock()
+	defer d.probe.Unlock()
+	if time.Since(d.probe.at) >= probeEvery {
+		d.probe.err = d.write(context.WithoutCancel(ctx), func(tx *Tx) error {
+			_, err := tx.exec("UPDATE instance SET id = id")
+			return err
+		})
+		d.probe.at = time.Now()
+	}
+	return d.probe.err
 }
 
 // SigningKey returns the 32 random bytes that sign this instance's tokens.

@@ -44,9 +44,10 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 }
 
 // SignIn begins a sign-in of u with its first refresh token, whose SignIn it
-// returns. It is ErrNoUser if u is gone or has another password hash by now.
-// A newHash that is not empty replaces the hash, without ending anything.
-func (d *DB) SignIn(ctx context.Context, u User, newHash string, first RefreshToken) (SignInID, error) {
+// returns, and remembers the address it came from. It is ErrNoUser if u is gone
+// or has another password hash by now. A newHash that is not empty replaces the
+// hash, without ending anything.
+func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first RefreshToken) (SignInID, error) {
 	if newHash == "" {
 		newHash = u.PasswordHash
 	}
@@ -62,9 +63,36 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash string, first RefreshTo
 			return err
 		}
 		first.SignIn = SignInID(id)
+		if err := tx.rememberAddress(u.ID, address); err != nil {
+			return err
+		}
 		return tx.addRefreshToken(first)
 	})
 	return first.SignIn, err
+}
+
+// maxKnownAddresses is how many addresses are remembered of a user.
+const maxKnownAddresses = 20
+
+func (tx *Tx) rememberAddress(user UserID, address string) error {
+	_, err := tx.exec("INSERT OR REPLACE INTO known_addresses (user_id, address, used_at) VALUES (?, ?, ?)", user, address, tx.now.Unix())
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`
+		DELETE FROM known_addresses
+		WHERE user_id = ?1 AND address NOT IN (
+			SELECT address FROM known_addresses WHERE user_id = ?1 ORDER BY used_at DESC LIMIT ?2
+		)`, user, maxKnownAddresses)
+	return err
+}
+
+// KnownAddress reports whether the user has signed in from that address before,
+// as far as it is remembered.
+func (d *DB) KnownAddress(ctx context.Context, user UserID, address string) (bool, error) {
+	var ok bool
+	err := d.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM known_addresses WHERE user_id = ? AND address = ?)", user, address).Scan(&ok)
+	return ok, err
 }
 
 // Refresh exchanges the refresh token used for next, of the same sign-in. It

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -153,6 +154,11 @@ func (w *writer) commit(first *pendingWrite) {
 		}
 	}
 
+	if err := w.db.checkPlace(); err != nil {
+		group = append(group, w.waiting()...)
+		fail(err)
+		return
+	}
 	w.tx.endedSignIns = false
 	if _, err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
 		// Those who wait would wait as long again, one after another.
@@ -186,6 +192,19 @@ func (w *writer) commit(first *pendingWrite) {
 		w.db.signInsEnded.Add(1)
 	}
 	w.committed()
+}
+
+// checkPlace refuses when the file is no longer where it was: what is written
+// to a file without a name is lost when we end.
+func (d *DB) checkPlace() error {
+	if info, err := os.Stat(d.real); err == nil && os.SameFile(info, d.identity) {
+		return nil
+	}
+	return &Error{
+		Kind:    ErrUnavailable,
+		Code:    "storage_unavailable",
+		Message: "The database file has been moved or replaced: nothing was saved. Put it back, or restart onenow.",
+	}
 }
 
 // checkpoint moves what it can from the log into the file, and returns how

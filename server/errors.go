@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"onenow/db"
 )
@@ -14,6 +15,8 @@ type apiError struct {
 	status int
 	body   any
 	cause  error // for the log; nil when the answer says it all
+
+	retryAfter int // seconds, with 429
 }
 
 func (e *apiError) Error() string { return fmt.Sprintf("%d %v", e.status, e.body) }
@@ -28,8 +31,7 @@ type (
 		Detail string `json:"detail"`
 		Code   string `json:"code"`
 	}
-	unavailableBody = codeBody
-	tokenBody       struct {
+	tokenBody struct {
 		Detail   string         `json:"detail"`
 		Code     string         `json:"code"`
 		Messages []tokenMessage `json:"messages"`
@@ -77,11 +79,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	e := toAPIError(err)
 	if e == nil {
-		e = &apiError{http.StatusInternalServerError, internalBody{"Internal server error.", x.id}, err}
+		e = &apiError{status: http.StatusInternalServerError, body: internalBody{"Internal server error.", x.id}, cause: err}
 	}
 	x.cause = e.cause
 	if e.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`) // RFC 9110, section 11.6.1
+	}
+	if e.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(e.retryAfter))
 	}
 	if err := writeJSON(w, e.status, e.body); err != nil {
 		x.cause = errors.Join(x.cause, err)
@@ -96,7 +101,7 @@ func toAPIError(err error) *apiError {
 		return answer
 	}
 	if errors.Is(err, context.Canceled) { // nobody is there to read it
-		return &apiError{statusClientGone, detailBody{"The request was cancelled."}, err}
+		return &apiError{status: statusClientGone, body: detailBody{"The request was cancelled."}, cause: err}
 	}
 	var refusal *db.Error
 	if !errors.As(err, &refusal) {
@@ -116,7 +121,7 @@ func toAPIError(err error) *apiError {
 	case refusal.Clash != nil:
 		return &apiError{status: http.StatusConflict, body: conflictBody{refusal.Message, "booking_conflict", refusal.Clash}}
 	case errors.Is(err, db.ErrUnavailable):
-		return &apiError{http.StatusServiceUnavailable, unavailableBody{refusal.Message, refusal.Code}, err}
+		return &apiError{status: http.StatusServiceUnavailable, body: codeBody{refusal.Message, refusal.Code}, cause: err}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -17,13 +18,13 @@ import (
 
 // middleware wraps the routes, outermost first: log, CORS.
 func (s *Server) middleware(routes http.Handler, origins []string) http.Handler {
-	return s.observe(allowOrigins(origins, routes))
+	return s.observe(s.allowOrigins(origins, routes))
 }
 
 // allowOrigins lets pages of other origins use the API. Tokens travel in a
 // header, never in a cookie, so answering any origin gives a page nothing that
 // its user has not typed into it.
-func allowOrigins(origins []string, next http.Handler) http.Handler {
+func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler {
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 	headers := []string{"Authorization", "Content-Type"}
 	c := cors.New(cors.Options{
@@ -39,9 +40,25 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 			// cors names what was asked for; all of it saves further asking.
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 			h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+		} else if origin := r.Header.Get("Origin"); origin != "" && h.Get("Access-Control-Allow-Origin") == "" {
+			s.noteRefused(origin)
 		}
 		next.ServeHTTP(w, r)
 	}))
+}
+
+// maxRefused bounds how many refused origins are told of.
+const maxRefused = 100
+
+// noteRefused tells the log of a refused origin, once.
+func (s *Server) noteRefused(origin string) {
+	s.refusedMu.Lock()
+	defer s.refusedMu.Unlock()
+	if _, told := s.refused[origin]; told || len(s.refused) >= maxRefused {
+		return
+	}
+	s.refused[origin] = struct{}{}
+	s.log.Warn("a page of this origin was refused; to allow it, start onenow with the flag", "origin", origin, "flag", "--cors-origin "+origin)
 }
 
 // exchange is one request and its answer: what is learnt on the way, for the
@@ -49,8 +66,10 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 type exchange struct {
 	http.ResponseWriter
 	id     string
-	user   *identity // who is signed in; nil for nobody
-	status int       // 0 until the header is written
+	client netip.Addr // who sends it
+	https  bool       // whether it came over HTTPS, to us or to a trusted proxy
+	user   *identity  // who is signed in; nil for nobody
+	status int        // 0 until the header is written
 	bytes  int64
 	cause  error // why the answer is an error, for the log alone
 }
@@ -85,7 +104,8 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		x := &exchange{ResponseWriter: w, id: newRequestID()}
-		w.Header().Set("X-Request-Id", x.id)
+		x.client, x.https = s.proxies.client(r)
+		setHeaders(w.Header(), r, x.id)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		defer func() {
 			if v := recover(); v != nil {
@@ -98,6 +118,18 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(x, r)
 	})
+}
+
+// setHeaders sets what every answer has.
+func setHeaders(h http.Header, r *http.Request, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("X-Content-Type-Options", "nosniff") // JSON is never a page
+	h.Set("X-Frame-Options", "DENY")           // nor in one
+	h.Set("Referrer-Policy", "no-referrer")    // nor does it lead anywhere
+	h.Set("Cache-Control", "no-store")         // it is one user's, or a token
+	if r.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: a year of HTTPS only
+	}
 }
 
 // newRequestID returns 16 hexadecimal digits, to find an answer in the log by.
@@ -117,13 +149,14 @@ func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 8)
+	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("route", strings.TrimSuffix(r.Pattern, "{$}")), // never the path: it may hold what a client should not have put there
 		slog.Int("status", x.status),
 		slog.Duration("took", took),
 		slog.Int64("bytes", x.bytes),
+		slog.String("client", x.client.String()),
 		slog.String("request_id", x.id))
 	if x.user != nil {
 		attrs = append(attrs, slog.Int64("user_id", int64(x.user.userID)))

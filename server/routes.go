@@ -124,7 +124,7 @@ func baseURL(r *http.Request) string {
 	if r.Host == "" {
 		return ""
 	}
-	if r.TLS != nil {
+	if exchangeOf(r).https {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
@@ -139,12 +139,15 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, status{"ok"})
 }
 
-// readyz says whether the database answers.
+// readyz says whether the database answers and takes writes.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
-	if err := s.db.Ping(r.Context()); err != nil {
+	if err := s.db.Ready(r.Context()); err != nil {
+		if toAPIError(err) != nil {
+			return err
+		}
 		return &apiError{
 			status: http.StatusServiceUnavailable,
-			body:   unavailableBody{"The database does not answer.", "storage_unavailable"},
+			body:   codeBody{"The database does not answer.", "storage_unavailable"},
 			cause:  err,
 		}
 	}

@@ -4,13 +4,21 @@
 package server
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"onenow/auth"
 	"onenow/db"
@@ -26,6 +34,8 @@ const (
 	shutdownTimeout = 10 * time.Second
 
 	maxHeaderBytes = 64 << 10
+
+	defaultMaxConnections = 1024
 )
 
 // Config is what a Server needs.
@@ -33,20 +43,30 @@ type Config struct {
 	DB     *db.DB       // where everything is kept; required
 	Logger *slog.Logger // one line a request, and what the owner should know; nil discards
 
-	RegistrationClosed bool     // refuse POST /register/
-	CORSOrigins        []string // origins whose pages may call the API; none means any
+	RegistrationClosed bool           // refuse POST /register/
+	CORSOrigins        []string       // origins whose pages may call the API; none means any
+	TrustedProxies     []netip.Prefix // whose X-Forwarded-For and -Proto are believed; none means nobody's
+	MaxConnections     int            // at once, the rest wait; 0 means 1024
 }
 
 // Server is the HTTP API over one database.
 type Server struct {
 	db        *db.DB
 	log       *slog.Logger
-	passwords *auth.Passwords
-	tokens    *auth.Tokens
-	verified  *tokenCache
-	handler   http.Handler
+	turns     *auth.Turns
+	guard     *guard
+	registers *limiter
+	proxies   proxies
+
+	refusedMu sync.Mutex
+	refused   map[string]struct{} // the origins that the log has been told of
+
+	tokens   *auth.Tokens
+	verified *tokenCache
+	handler  http.Handler
 
 	registrationClosed bool
+	maxConnections     int
 }
 
 // New returns a Server with the signing key that is in the database.
@@ -58,10 +78,15 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		db:                 cfg.DB,
 		log:                cfg.Logger,
-		passwords:          auth.NewPasswords(),
+		turns:              auth.NewTurns(),
+		guard:              newGuard(cfg.DB.Now),
+		registers:          newLimiter(100, time.Second, cfg.DB.Now), // by address
+		proxies:            cfg.TrustedProxies,
+		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
 		verified:           newTokenCache(),
 		registrationClosed: cfg.RegistrationClosed,
+		maxConnections:     cmp.Or(cfg.MaxConnections, defaultMaxConnections),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -76,18 +101,36 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Serve answers what arrives at l until ctx ends. Then it stops accepting,
 // lets running requests finish, for 10 seconds at most, and returns nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
-		Handler:                      s,
+	return s.serve(ctx, s.httpServer(s, nil), l)
+}
+
+// httpServer is an http.Server for the open internet; config is nil for plain
+// HTTP.
+func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
+	return &http.Server{
+		Handler:                      h,
+		TLSConfig:                    config,
 		ReadHeaderTimeout:            headerTimeout,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(serverLog{s.log}, "", 0),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is an unknown path like any other
 	}
+}
+
+func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) error {
+	// x/net's, because closing a connection twice must not count twice.
+	l = netutil.LimitListener(l, s.maxConnections)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() {
+		if srv.TLSConfig != nil {
+			failed <- srv.ServeTLS(l, "", "")
+		} else {
+			failed <- srv.Serve(l)
+		}
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -97,7 +140,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
 		s.log.Warn("some requests did not finish in time and were cut off", "after", shutdownTimeout)
-		return errors.Join(srv.Close())
+		return srv.Close()
 	}
 	return nil
+}
+
+// serverLog takes what net/http has to say into the log, but for handshakes
+// that fail: on the open internet they do all day.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	if !bytes.Contains(line, []byte("TLS handshake error")) {
+		l.log.Warn("http", "error", strings.TrimSpace(string(line)))
+	}
+	return len(line), nil
 }

@@ -27,10 +27,12 @@ type shop struct {
 	clock *clock
 }
 
-// clock is the time, moved on at will.
+// clock is a time that stands still unless it is moved on.
 type clock struct{ ahead atomic.Int64 }
 
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+var began = time.Now()
+
+func (c *clock) now() time.Time          { return began.Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newShop(t testing.TB) *shop { return newShopWith(t, server.Config{}) }
@@ -188,10 +190,7 @@ func hashOf(t testing.TB, password string) string {
 	if h, ok := hashes.Load(password); ok {
 		return h.(string)
 	}
-	h, err := auth.NewPasswords().Hash(t.Context(), password)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := auth.Hash(password)
 	hashes.Store(password, h)
 	return h
 }

@@ -85,7 +85,7 @@ func TestTokenFormat(t *testing.T) {
 		exp := time.Unix(int64(claims["exp"].(float64)), 0)
 		jti, err := hex.DecodeString(claims["jti"].(string))
 		if claims["token_type"] != c.kind || claims["user_id"] != float64(id) || exp.Sub(iat) != c.lifetime ||
-			err != nil || len(jti) != 16 || time.Since(iat) > time.Minute {
+			err != nil || len(jti) != 16 || s.clock.now().Sub(iat) > time.Minute {
 			t.Errorf("got claims %v", claims)
 		}
 	}
@@ -150,7 +150,7 @@ func TestForgedTokens(t *testing.T) {
 		"four parts":                        {f.me + ".x", invalid},
 		"another spelling of the signature": {f.me[:len(f.me)-1] + string(b64digits[last^1]), invalid},
 		"padding":                           {f.me + "=", invalid},
-		"expired":                           {sign(key, hs256, payload(set("exp", time.Now().Unix()))), expired},
+		"expired":                           {sign(key, hs256, payload(set("exp", f.clock.now().Unix()))), expired},
 		"expired long ago":                  {sign(key, hs256, payload(set("exp", 1))), expired},
 		"no expiry":                         {sign(key, hs256, payload(without("exp"))), invalid},
 		"expiry as text":                    {sign(key, hs256, payload(set("exp", "tomorrow"))), invalid},

@@ -46,14 +46,20 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if problem := cmp.Or(auth.UsernameProblem(username), auth.PasswordProblem(password)); problem != "" {
 		return registerError(http.StatusBadRequest, problem)
 	}
-	hash, err := s.passwords.Hash(r.Context(), password)
+	if wait := s.registers.take(keyOf(network(exchangeOf(r).client))); wait > 0 {
+		return throttled(wait)
+	}
+	taken := registerError(http.StatusBadRequest, "Username already exists.")
+	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNoUser) {
+		return cmp.Or(err, error(taken)) // before a hash is made for nothing
+	}
+	hash, err := s.hash(r, password)
 	if err != nil {
 		return err
 	}
 	_, err = s.db.CreateUser(r.Context(), username, hash)
-	var taken *db.Error
-	if errors.Is(err, db.ErrConflict) && errors.As(err, &taken) {
-		return registerError(http.StatusBadRequest, taken.Message)
+	if errors.Is(err, db.ErrConflict) {
+		return taken
 	}
 	if err != nil {
 		return err
@@ -84,23 +90,16 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return err
 	}
-	// An unknown user has an empty hash, which takes the same time.
-	ok, err := s.passwords.Verify(r.Context(), user.PasswordHash, *password)
+	wrong := detail(http.StatusUnauthorized, "No active account found with the given credentials")
+	ok, newHash, err := s.checkPassword(r, *username, user, *password)
 	if err != nil {
 		return err
 	}
-	wrong := detail(http.StatusUnauthorized, "No active account found with the given credentials")
 	if !ok {
 		return wrong
 	}
-	newHash := ""
-	if auth.Outdated(user.PasswordHash) {
-		if newHash, err = s.passwords.Hash(r.Context(), *password); err != nil {
-			return err
-		}
-	}
 	refresh := s.tokens.New(auth.Refresh, int64(user.ID))
-	signIn, err := s.db.SignIn(r.Context(), user, newHash, stored(refresh))
+	signIn, err := s.db.SignIn(r.Context(), user, newHash, network(exchangeOf(r).client), stored(refresh))
 	if errors.Is(err, db.ErrNotFound) { // the password has just changed
 		return wrong
 	}
@@ -109,6 +108,44 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	refresh.SignInID = int64(signIn)
 	return s.writeTokens(w, refresh)
+}
+
+// checkPassword reports whether password is that of user, who signs in by that
+// name, and slows down who guesses. A user who does not exist takes the same
+// time. newHash is a better hash of the password than the one stored, if there
+// is one.
+func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (ok bool, newHash string, err error) {
+	done, err := s.turns.Take(r.Context())
+	if err != nil {
+		return false, "", err
+	}
+	defer done()
+	// Within a turn, so that no more tries are under way than can be counted.
+	address := network(exchangeOf(r).client)
+	success, err := s.guard.try(name, address, func() (bool, error) {
+		return s.db.KnownAddress(r.Context(), user.ID, address)
+	})
+	if err != nil {
+		return false, "", err
+	}
+	if ok, err = auth.Verify(user.PasswordHash, password); err != nil || !ok {
+		return false, "", err
+	}
+	success()
+	if auth.Outdated(user.PasswordHash) {
+		newHash = auth.Hash(password)
+	}
+	return true, newHash, nil
+}
+
+// hash returns a hash of password when it is its turn.
+func (s *Server) hash(r *http.Request, password string) (string, error) {
+	done, err := s.turns.Take(r.Context())
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return auth.Hash(password), nil
 }
 
 // refresh exchanges a refresh token for new tokens of the same sign-in.
@@ -197,7 +234,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		if user, err = s.db.User(r.Context(), actor(r).userID); err != nil {
 			return err
 		}
-		ok, err := s.passwords.Verify(r.Context(), user.PasswordHash, *oldPassword)
+		ok, _, err := s.checkPassword(r, user.Username, user, *oldPassword)
 		if err != nil {
 			return err
 		}
@@ -209,7 +246,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	hash, err := s.passwords.Hash(r.Context(), *newPassword)
+	hash, err := s.hash(r, *newPassword)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"onenow/db"
+)
+
+// ACME is how to get certificates from a certificate authority (RFC 8555).
+type ACME struct {
+	Domains   []string // the names to serve; at least one
+	Directory string   // the authority's; Let's Encrypt's if empty
+}
+
+// ServeTLS is Serve with HTTPS on one listener, for whose certificates it sees
+// by itself, and on the other, plain HTTP, the authority's challenges and
+// redirects to HTTPS. Account and certificates are kept in the database.
+func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME) error {
+	m := &autocert.Manager{
+		Prompt:     autocert.AcceptTOS,
+		Cache:      certificates{s.db},
+		HostPolicy: autocert.HostWhitelist(a.Domains...),
+		Client:     &acme.Client{DirectoryURL: a.Directory, UserAgent: "onenow"},
+	}
+	if a.Directory == "" {
+		m.Client.DirectoryURL = autocert.DefaultACMEDirectory
+	}
+	config := m.TLSConfig()
+	config.MinVersion = tls.VersionTLS12
+	getCertificate := config.GetCertificate
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := getCertificate(hello)
+		if err != nil && slices.Contains(a.Domains, hello.ServerName) { // not for any scanner's name
+			s.log.Warn("no certificate", "domain", hello.ServerName, "error", err)
+		}
+		return cert, err
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 2)
+	go func() { done <- s.serve(ctx, s.httpServer(s, config), https) }()
+	redirect := m.HTTPHandler(redirectTo(a.Domains, https.Addr().(*net.TCPAddr)))
+	go func() { done <- s.serve(ctx, s.httpServer(redirect, nil), plain) }()
+	err := <-done
+	cancel()
+	return errors.Join(err, <-done)
+}
+
+// redirectTo sends clients from http to https. 308 keeps the method, which 301
+// makes a GET.
+func redirectTo(domains []string, https *net.TCPAddr) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := strings.ToLower(r.Host)
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if !slices.Contains(domains, host) { // an address, or somebody else's name
+			host = domains[0]
+		}
+		if https.Port != 443 {
+			host = net.JoinHostPort(host, portOf(https))
+		}
+		w.Header().Set("Location", "https://"+host+r.URL.RequestURI())
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+}
+
+func portOf(a *net.TCPAddr) string {
+	_, port, _ := net.SplitHostPort(a.String())
+	return port
+}
+
+// certificates is an autocert.Cache in the database.
+type certificates struct{ db *db.DB }
+
+func (c certificates) Get(ctx context.Context, name string) ([]byte, error) {
+	data, err := c.db.Certificate(ctx, name)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, autocert.ErrCacheMiss
+	}
+	return data, err
+}
+
+func (c certificates) Put(ctx context.Context, name string, data []byte) error {
+	return c.db.PutCertificate(ctx, name, data)
+}
+
+func (c certificates) Delete(ctx context.Context, name string) error {
+	return c.db.DeleteCertificate(ctx, name)
+}
