@@ -51,12 +51,15 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/{$}", s.route(anyone, methods{{"GET", s.root}}))
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if err := checkFraming(w, r); err != nil {
+			return err
+		}
 		if !clean(r.URL.Path) { // which the mux would redirect
-			s.fail(w, r, errPathNotFound)
-			return
+			return errPathNotFound
 		}
 		mux.ServeHTTP(w, r)
+		return nil
 	})
 }
 
