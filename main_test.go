@@ -65,7 +65,7 @@ type process struct {
 	log *bytes.Buffer // what it wrote to standard error; to be read once it has stopped
 }
 
-var ready = regexp.MustCompile(`^onenow serves (\S+) at (http://\S+)/\n$`)
+var ready = regexp.MustCompile(`^onenow serves (\S+) at (https?://\S+)/\n$`)
 
 // serve starts onenow serve in dir on a free port, to be stopped by the test
 // or at its end.
