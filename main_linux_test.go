@@ -86,6 +86,21 @@ func TestPasswordPrompt(t *testing.T) {
 	}
 }
 
+// untilReady waits until /readyz answers with a status: it may give the last
+// second's.
+func (p *process) untilReady(want int) {
+	p.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, body := p.get("/readyz", "")
+		if status == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("got %d %s, want %d", status, body, want)
+		}
+	}
+}
+
 // smallDisk mounts a file system of so many bytes until the test ends.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
@@ -144,13 +159,13 @@ func TestDiskFull(t *testing.T) {
 		return status, body
 	}
 	full, checkpoints := 0, 0
-	for round := range 12 {
+	for round := range 6 {
 		for range 20 {
 			if status, body := book(); status != 201 {
 				t.Fatalf("with room: got %d %s", status, body)
 			}
 		}
-		time.Sleep(time.Duration(round) * 12 * time.Millisecond) // into the checkpoint that follows
+		time.Sleep(time.Duration(round) * 24 * time.Millisecond) // into the checkpoint that follows
 		free := fill(t, dir)
 		for range 150 { // what the log has room for is still taken
 			status, body := book()
@@ -166,8 +181,10 @@ func TestDiskFull(t *testing.T) {
 		if status, body := p.get("/bookings/", token); status != 200 || strings.Count(body, `"id"`) != len(l.answered) {
 			t.Errorf("without room: got %d and %d bookings, want %d", status, strings.Count(body, `"id"`), len(l.answered))
 		}
+		p.untilReady(503)
 		time.Sleep(150 * time.Millisecond) // a checkpoint that has no room either
 		free()
+		p.untilReady(200)
 	}
 	p.stop(os.Interrupt)
 	checkpoints = strings.Count(p.log.String(), "checkpoint failed")

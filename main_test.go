@@ -385,6 +385,46 @@ func TestOddFiles(t *testing.T) {
 	}
 }
 
+// TestFileMoved moves the file away under a running server, puts another in its
+// place, and puts it back: no write is taken for a file that is not there.
+func TestFileMoved(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "onenow.db")
+	p, token := fleet(t, dir)
+	book := func(day int) (int, string) {
+		return p.post("/bookings/", token, fmt.Sprintf(`{"vehicle":1,"start_date":"2025-01-%02d","end_date":"2025-01-%02d"}`, day, day+1))
+	}
+	book(1)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"detail":"The database file has been moved or replaced: nothing was saved. Put it back, or restart onenow.","code":"storage_unavailable"}`
+	for range 2 {
+		if status, body := book(2); status != 503 || body != want {
+			t.Errorf("got %d %s\nwant 503 %s", status, body, want)
+		}
+		if status, _ := p.get("/readyz", ""); status != 503 {
+			t.Errorf("got %d from /readyz, want 503", status)
+		}
+		if status, body := p.get("/bookings/", token); status != 200 || strings.Count(body, `"id"`) != 1 {
+			t.Errorf("got %d %s", status, body)
+		}
+		if err := os.WriteFile(path, []byte("another"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := book(3); status != 201 {
+		t.Errorf("got %d %s with the file back, want 201", status, body)
+	}
+	p.stop(syscall.SIGTERM)
+	if out, _ := onenow(t, dir, "", 0, "check"); !strings.Contains(out, "bookings: 2\n") {
+		t.Errorf("got %s", out)
+	}
+}
+
 // TestNewerFile is refused by every command, and left as it was.
 func TestNewerFile(t *testing.T) {
 	dir := t.TempDir()

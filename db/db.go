@@ -180,13 +180,27 @@ func (d *DB) Ready(ctx context.Context) error {
 	d.probe.Lock()
 	defer d.probe.Unlock()
 	if time.Since(d.probe.at) >= probeEvery {
-		d.probe.err = d.write(context.WithoutCancel(ctx), func(tx *Tx) error {
-			_, err := tx.exec("UPDATE instance SET id = id")
-			return err
-		})
+		d.probe.err = d.tryWrite(context.WithoutCancel(ctx))
 		d.probe.at = time.Now()
 	}
 	return d.probe.err
+}
+
+// tryWrite writes a page, as a rule. When the last write failed for want of the
+// disk it writes a good deal more, because there may be room for one page and
+// not for a booking.
+func (d *DB) tryWrite(ctx context.Context) error {
+	if !d.writer.failing.Load() {
+		return d.write(ctx, func(tx *Tx) error {
+			_, err := tx.exec("UPDATE instance SET id = id")
+			return err
+		})
+	}
+	const name, size = "room to write", 256 << 10
+	if err := d.PutCertificate(ctx, name, make([]byte, size)); err != nil {
+		return err
+	}
+	return d.DeleteCertificate(ctx, name)
 }
 
 // SigningKey returns the 32 random bytes that sign this instance's tokens.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,8 @@ type writer struct {
 
 	dataVersion int64
 	committed   func() // called after each commit
+
+	failing atomic.Bool // whether the last group failed for want of the disk
 
 	mu sync.Mutex // held while the connection is in use
 }
@@ -146,6 +149,7 @@ func (w *writer) commit(first *pendingWrite) {
 		}
 	}()
 	fail := func(err error) {
+		w.failing.Store(errors.Is(unavailable(err), ErrUnavailable))
 		_, _ = w.tx.exec("ROLLBACK") // may have happened already; there is nothing to lose
 		for _, p := range group {
 			if p.err == nil {
@@ -191,6 +195,7 @@ func (w *writer) commit(first *pendingWrite) {
 	if w.tx.endedSignIns {
 		w.db.signInsEnded.Add(1)
 	}
+	w.failing.Store(false)
 	w.committed()
 }
 
