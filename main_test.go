@@ -621,6 +621,30 @@ func TestReadmeWalkthrough(t *testing.T) {
 	}
 }
 
+// TestSystemdUnit has systemd look at the README's unit, with the program where
+// it is.
+func TestSystemdUnit(t *testing.T) {
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("needs systemd-analyze")
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)TestSystemdUnit.*?```ini\n(.*?)```").FindSubmatch(readme)
+	if m == nil {
+		t.Fatal("no unit in the README")
+	}
+	unit := filepath.Join(t.TempDir(), "onenow.service")
+	if err := os.WriteFile(unit, bytes.ReplaceAll(m[1], []byte("/usr/local/bin/onenow"), []byte(binary)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("onenow.service")) {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
 // TestImports keeps the packages' one direction: main, then server, then db
 // and auth, which know nothing of each other.
 func TestImports(t *testing.T) {
