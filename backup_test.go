@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,6 +60,15 @@ func TestBackup(t *testing.T) {
 	check("piped.db", known)
 	_, stderr = onenow(t, dir, "", 1, "backup", "./onenow.db", "--force")
 	sentence(t, stderr, "./onenow.db is the database itself")
+	for dest, want := range map[string]string{"/dev/null": "is no regular file", ".": "is a folder", "": "no file is named"} {
+		_, stderr = onenow(t, dir, "", 1, "backup", "--force", dest)
+		sentence(t, stderr, want)
+	}
+	gone := exec.Command("sh", "-c", binary+" backup - | head -c 100 > /dev/null")
+	gone.Dir = dir
+	if out, err := gone.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 	_, stderr = onenow(t, dir, "", 1, "backup", "no/where.db")
 	sentence(t, stderr, "the folder no does not exist")
 	cancel()
@@ -98,7 +108,7 @@ func TestScheduledBackups(t *testing.T) {
 	if err := os.Mkdir(backups, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"onenow-20250101-000000.db", "onenow-20250102-000000.db", "onenow-20250103-000000.db", "onenow-20250104-000000.db", "onenow-mine.db"} {
+	for _, name := range []string{"onenow-20250101-000000.db", "onenow-20250102-000000.db", "onenow-20250103-000000.db", "onenow-20250104-000000.db", "onenow-mine.db", "onenow-20990101-000000.db", "onenow-20250105-000000.db.new-1"} {
 		if err := os.WriteFile(filepath.Join(backups, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -114,23 +124,26 @@ func TestScheduledBackups(t *testing.T) {
 	}
 	p = serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
 	deadline := time.Now().Add(20 * time.Second)
-	for len(kept()) != 4 {
+	for len(kept()) != 5 {
 		if time.Now().After(deadline) {
 			t.Fatalf("got backups %v", kept())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	names := kept()
-	if names[0] != "onenow-20250103-000000.db" || names[1] != "onenow-20250104-000000.db" || names[3] != "onenow-mine.db" {
+	if names[0] != "onenow-20250103-000000.db" || names[1] != "onenow-20250104-000000.db" || names[3] != "onenow-20990101-000000.db" || names[4] != "onenow-mine.db" {
 		t.Errorf("got backups %v", names)
 	}
 	onenow(t, dir, "", 0, "check", filepath.Join("backups", names[2]))
 	p.stop(syscall.SIGTERM)
+	if strings.Contains(files(t, backups), ".new-") {
+		t.Errorf("got files %s, want no leftovers", files(t, backups))
+	}
 	// A restart makes none before its time.
 	p = serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
 	time.Sleep(200 * time.Millisecond)
 	p.stop(syscall.SIGTERM)
-	if got := kept(); len(got) != 4 || got[2] != names[2] {
+	if got := kept(); len(got) != 5 || got[2] != names[2] {
 		t.Errorf("got backups %v after a restart", got)
 	}
 	_, stderr := onenow(t, dir, "", 1, "serve", "--backup-dir", "x", "--backup-every", "1s")

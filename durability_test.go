@@ -204,12 +204,16 @@ func TestCopies(t *testing.T) {
 	for name, c := range map[string]struct {
 		writers int
 		pause   time.Duration
-		rate    int // bytes a second; 0 is as fast as can be
+		rate    int      // bytes a second; 0 is as fast as can be
+		beside  []string // a command to run in the middle of each copy
 	}{
-		"light writes":             {1, 600 * time.Millisecond, 0},
-		"full writes":              {writers, 0, 0},
-		"slow copier":              {1, 100 * time.Millisecond, 20 << 20},
-		"slow copier, full writes": {writers, 0, 20 << 20},
+		"light writes":             {1, 600 * time.Millisecond, 0, nil},
+		"full writes":              {writers, 0, 0, nil},
+		"slow copier":              {1, 100 * time.Millisecond, 20 << 20, nil},
+		"slow copier, full writes": {writers, 0, 20 << 20, nil},
+		"beside create-user":       {4, 0, 20 << 20, []string{"create-user"}},
+		"beside migrate":           {4, 0, 20 << 20, []string{"migrate"}},
+		"beside backup":            {4, 0, 20 << 20, []string{"backup", "--force", "backup.db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -232,7 +236,19 @@ func TestCopies(t *testing.T) {
 				time.Sleep(rand.N(50 * time.Millisecond))
 				known := l.soFar()
 				dest := filepath.Join(dir, "copy.db")
+				var beside sync.WaitGroup
+				if c.beside != nil {
+					beside.Go(func() {
+						time.Sleep(50 * time.Millisecond) // into the copy
+						args := c.beside
+						if args[0] == "create-user" {
+							args = append(args, fmt.Sprint("user", i))
+						}
+						onenow(t, dir, "pass123\n", 0, args...)
+					})
+				}
 				waited, err := slowCopy(path, dest, c.rate)
+				beside.Wait()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -35,9 +35,16 @@ import (
 var schema string
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	if err := newRootCmd().ExecuteContext(ctx); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errInterrupted
+		}
 		fmt.Fprintln(os.Stderr, "onenow:", err)
 		os.Exit(1)
 	}
@@ -517,6 +524,7 @@ wrong.`,
 
 // withDB calls do with the database open.
 func withDB(cmd *cobra.Command, path string, opts db.Options, do func(*db.DB) error) error {
+	opts.Log = newLogger(cmd.ErrOrStderr(), "text")
 	d, err := db.Open(cmd.Context(), path, schema, opts)
 	if err != nil {
 		return err

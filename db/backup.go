@@ -23,10 +23,16 @@ type Progress func(done, total int64)
 // writes go on meanwhile. If dest exists, it is an error unless replace is
 // set, which puts the copy in its place when it is done.
 func (d *DB) Backup(ctx context.Context, dest string, replace bool, progress Progress) error {
-	if there, err := os.Stat(dest); err == nil {
-		if ours, err := d.file.Stat(); err == nil && os.SameFile(there, ours) {
-			return fmt.Errorf("%s is the database itself: name another file", dest)
-		}
+	there, err := os.Stat(dest)
+	switch {
+	case dest == "":
+		return errors.New("no file is named to back up to")
+	case err == nil && os.SameFile(there, d.identity):
+		return fmt.Errorf("%s is the database itself: name another file", dest)
+	case err == nil && there.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", dest)
+	case err == nil && !there.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file: name another, or use - for standard output", dest)
 	}
 	// Its own connection: the writer's is for writing, and the readers' may not.
 	pool, err := sql.Open("sqlite", dsn(d.real))
@@ -49,9 +55,9 @@ func (d *DB) BackupTo(ctx context.Context, w io.Writer, progress Progress) error
 	if err := d.Backup(ctx, dest, true, progress); err != nil {
 		return err
 	}
-	defer os.Remove(dest)
 	f, err := os.Open(dest)
-	if err != nil {
+	// Gone before it is written on: whoever reads it may go away.
+	if err := errors.Join(err, os.Remove(dest)); err != nil {
 		return cannot("open", dest, err)
 	}
 	defer f.Close()
@@ -70,8 +76,11 @@ func writeCopy(ctx context.Context, conn *sql.Conn, dest string, replace bool, p
 	if err != nil {
 		return cannot("create", dest, err)
 	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
+	defer func() {
+		tmp.Close()
+		os.Remove(tmp.Name())
+		os.Remove(tmp.Name() + "-journal") // of a copy that was interrupted
+	}()
 	if progress != nil {
 		done := make(chan struct{})
 		defer close(done)
@@ -80,7 +89,9 @@ func writeCopy(ctx context.Context, conn *sql.Conn, dest string, replace bool, p
 	if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", tmp.Name()); err != nil {
 		return fmt.Errorf("copy the database to %s: %w", dest, unavailable(err))
 	}
-	if err := verify(ctx, tmp.Name()); err != nil {
+	if err := verify(ctx, tmp.Name()); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		return fmt.Errorf("the copy of the database for %s is damaged, and so may the database be: %w", dest, err)
 	}
 	if err := tmp.Sync(); err != nil {
@@ -162,6 +173,14 @@ func (s Schedule) run(ctx context.Context, d *DB, dest string) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return cannot("create", s.Dir, err)
 	}
+	prefix, suffix := s.parts(d.path)
+	leftovers, err := filepath.Glob(prefix + "*" + suffix + ".new-*") // of a run that was killed
+	for _, name := range leftovers {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		return err
+	}
 	if err := d.Backup(ctx, dest, true, nil); err != nil {
 		return err
 	}
@@ -194,7 +213,8 @@ func (s Schedule) copies(path string) ([]string, error) {
 	var copies []string
 	for _, e := range entries {
 		name := filepath.Join(s.Dir, e.Name())
-		if _, ok := s.time(path, name); ok {
+		// One from the future was made when the clock was wrong.
+		if at, ok := s.time(path, name); ok && !at.After(time.Now()) {
 			copies = append(copies, name)
 		}
 	}

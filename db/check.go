@@ -28,7 +28,12 @@ type Report struct {
 // that is not onenow's, or a newer onenow's, is an error.
 func Check(ctx context.Context, path, schema string) (Report, error) {
 	var r Report
-	f, err := openFile(path, os.O_RDONLY)
+	named := path
+	path, err := resolve(named) // what lies beside it lies beside the real one
+	if err != nil {
+		return r, err
+	}
+	f, err := openFile(named, os.O_RDONLY)
 	if err != nil {
 		return r, err
 	}
@@ -36,9 +41,6 @@ func Check(ctx context.Context, path, schema string) (Report, error) {
 	open := openImmutable
 	if _, err := os.Stat(path + "-wal"); err == nil { // in use, or left by a crash
 		open = openReadOnly
-		if _, err := os.Stat(path + "-shm"); err != nil {
-			defer os.Remove(path + "-shm") // SQLite makes one to read the log
-		}
 	}
 	pool, err := open(path)
 	if err != nil {

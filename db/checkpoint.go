@@ -1,7 +1,9 @@
 package db
 
 import (
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -12,8 +14,8 @@ var (
 	// beside it can do no harm to a copy that is put in its place.
 	quiet = 100 * time.Millisecond
 
-	// Or once it is this long, so that reading through it stays fast:
-	// SQLite's own default.
+	// Or it is moved once it is this long, so that reading through it stays
+	// fast: SQLite's own default.
 	longLog = 1000 // pages
 
 	// While somebody else has the file open, not until it has been open for
@@ -34,15 +36,19 @@ const (
 )
 
 // checkpointer moves what is written from the log into the file, at times when
-// nobody is copying the file; see lease.
+// nobody is copying the file; see lease. From the first write on it holds the
+// lease, until the log is empty again: then the file is complete as it is, and
+// whoever opens it need not wait.
 type checkpointer struct {
 	writer *writer
 	log    *slog.Logger
 	lease  *lease
 	leases bool // whether there are leases here; if not, any time is good
 
-	mine  bool      // whether the lease is
-	given time.Time // when it ceased to be, or when a checkpoint went ahead without
+	mu    sync.Mutex // never held while waiting for the writer
+	mine  bool       // whether the lease is
+	empty bool       // whether the log is, so that the lease is not needed
+	given time.Time  // when the lease ceased to be ours, or when a checkpoint went ahead without
 
 	wrote   chan struct{}
 	quit    chan struct{}
@@ -57,13 +63,23 @@ func newCheckpointer(w *writer, l *lease, leases bool, log *slog.Logger) *checkp
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	c.take()
+	c.take() // the log may hold something from last time
 	go c.run()
 	return c
 }
 
-// noteWrite is to be called after each commit.
-func (c *checkpointer) noteWrite() {
+// beforeWrite is to be called before each transaction.
+func (c *checkpointer) beforeWrite() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.empty {
+		c.empty = false
+		c.mine, c.given = c.leases && c.lease.take(), time.Now()
+	}
+}
+
+// afterWrite is to be called after each commit.
+func (c *checkpointer) afterWrite() {
 	select {
 	case c.wrote <- struct{}{}:
 	default:
@@ -72,22 +88,25 @@ func (c *checkpointer) noteWrite() {
 
 func (c *checkpointer) run() {
 	defer close(c.stopped)
-	look := time.NewTimer(0) // the log may hold something from last time
+	look := time.NewTimer(0)
 	var lastWrite time.Time
 	for {
 		select {
 		case <-c.lease.wanted:
 			c.yield()
 			look.Reset(busyPoll)
-		case <-c.lease.closed:
-			c.take()
 		case <-c.wrote:
 			if time.Since(lastWrite) > busyPoll {
 				look.Reset(busyPoll)
 			}
 			lastWrite = time.Now()
 		case <-look.C:
-			if again := c.tend(time.Since(lastWrite)); again > 0 {
+			again, err := c.tend(time.Since(lastWrite))
+			if err != nil {
+				c.log.Warn("a checkpoint failed; it will be tried again, and a copy of the file lacks the newest bookings until then", "error", unavailable(err))
+				again = idlePoll
+			}
+			if again > 0 {
 				look.Reset(again)
 			}
 		case <-c.quit:
@@ -96,98 +115,156 @@ func (c *checkpointer) run() {
 	}
 }
 
-// take asks for the lease. When a file has just been closed, the kernel may
+// take asks for the lease, if it is needed, and reports whether it is ours. It
+// may be called at any time. When a file has just been closed, the kernel may
 // need a moment before it grants it.
-func (c *checkpointer) take() {
-	for try := 0; c.leases && !c.mine && try < 20; try++ {
+func (c *checkpointer) take() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for try := 0; c.leases && !c.mine && !c.empty && try < 20; try++ {
 		if c.mine = c.lease.take(); !c.mine {
-			time.Sleep(100 * time.Microsecond)
+			time.Sleep(50 * time.Microsecond)
 		}
 	}
+	return c.mine
+}
+
+// let gives the lease away, if it is ours; empty says why.
+func (c *checkpointer) let(empty bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mine {
+		c.lease.give()
+	}
+	c.mine, c.empty, c.given = false, empty, time.Now()
+}
+
+// holds reports whether the file may be written, as the lease is ours and
+// nobody waits for it, or as there are no leases. A lease that the kernel has
+// taken from us, because we did not answer for long, is ours no more.
+func (c *checkpointer) holds() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.leases {
+		return true
+	}
+	if !c.mine {
+		return false
+	}
+	switch c.lease.state() {
+	case leaseHeld:
+		return true
+	case leaseLost:
+		c.mine, c.given = false, time.Now()
+		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
+	}
+	return false // wanted: yield is called for
 }
 
 // yield lets in who waits to open the file, which is complete by then.
 func (c *checkpointer) yield() {
-	if !c.mine || c.lease.held() { // somebody wants another file
+	for deadline := time.Now().Add(maxWait); ; time.Sleep(time.Millisecond) {
+		if c.holds() || !c.isWanted() { // it is another file that is wanted, or too late
+			return
+		}
+		done, err := c.moveAll()
+		if done {
+			return
+		}
+		if err == nil && time.Now().Before(deadline) {
+			continue // readers of an older state hold it back, but not long
+		}
+		c.log.Warn("a program is opening the database file, and a copy it makes now may lack the newest bookings", "error", unavailable(err))
+		c.let(false)
 		return
 	}
-	if !c.complete() {
-		c.log.Warn("a program is opening the database file while readers hold back the newest bookings: a copy it makes now may lack them")
-	}
-	c.lease.give()
-	c.mine, c.given = false, time.Now()
 }
 
-// complete moves all that has been written by now into the file, and reports
-// whether it could: readers of an older state may hold it back, but not long.
-func (c *checkpointer) complete() bool {
-	target, _, err := c.writer.checkpoint("PASSIVE")
-	for deadline := time.Now().Add(maxWait); err == nil; {
-		length, moved, e := c.writer.checkpoint("PASSIVE")
-		if err = e; err != nil {
-			break
-		}
-		if moved >= target || length < target { // a shorter log began anew: the old one was moved
-			return true
-		}
-		if time.Now().After(deadline) {
-			return false
-		}
-		time.Sleep(time.Millisecond)
+func (c *checkpointer) isWanted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mine && c.lease.state() == leaseWanted
+}
+
+// moveAll moves all of the log into the file and gives the lease away, between
+// two writes, and reports whether it could.
+func (c *checkpointer) moveAll() (bool, error) {
+	c.writer.mu.Lock()
+	defer c.writer.mu.Unlock()
+	length, moved, err := c.writer.checkpoint("PASSIVE")
+	if err != nil || moved < length {
+		return false, err
 	}
-	c.log.Warn("checkpoint failed; it will be tried again", "error", err)
-	return false
+	c.let(false)
+	return true, nil
 }
 
 // tend checkpoints if it is time to, and returns when to look again, 0 for
 // after the next write.
-func (c *checkpointer) tend(sinceWrite time.Duration) time.Duration {
+func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 	c.take()
+	c.writer.mu.Lock()
+	defer c.writer.mu.Unlock()
 	length, moved, err := c.writer.checkpoint("NOOP")
 	if err != nil {
-		c.log.Warn("checkpoint failed; it will be tried again", "error", err)
-		return idlePoll
+		return 0, err
 	}
-	switch pending := length - moved; {
-	case length == 0 && (c.mine || !c.leases):
-		return 0
-	case pending == 0 && !c.mine && c.leases:
-		return idlePoll
-	case c.mine || !c.leases:
-		mode := "NOOP"
-		if sinceWrite >= quiet {
-			mode = "TRUNCATE"
-		} else if pending >= longLog {
-			mode = "PASSIVE"
-		}
-		if _, _, err := c.writer.checkpoint(mode); err != nil {
-			c.log.Warn("checkpoint failed; it will be tried again", "error", err)
-			return idlePoll
-		}
-	case time.Since(c.given) >= patience || length >= hugeLog && time.Since(c.given) >= maxWait:
-		c.log.Warn("another program has had the database file open for long; a copy it is still making may be unusable",
-			"for", time.Since(c.given).Round(time.Second))
-		if _, _, err := c.writer.checkpoint("PASSIVE"); err != nil {
-			c.log.Warn("checkpoint failed; it will be tried again", "error", err)
-		}
-		c.given = time.Now()
+	if length == 0 {
+		c.let(true)
+		return 0, nil
 	}
-	return busyPoll
+	pending := length - moved
+	if c.holds() {
+		switch {
+		case sinceWrite >= quiet:
+			_, _, err = c.writer.checkpoint("TRUNCATE")
+		case pending >= longLog:
+			_, _, err = c.writer.checkpoint("PASSIVE")
+		}
+		return busyPoll, err
+	}
+	if pending == 0 {
+		return idlePoll, nil
+	}
+	c.mu.Lock()
+	open := time.Since(c.given)
+	c.mu.Unlock()
+	if open >= patience || length >= hugeLog && open >= maxWait {
+		c.log.Warn("another program has had the database file open for long; a copy it is still making may be unusable", "for", open.Round(time.Second))
+		_, _, err = c.writer.checkpoint("PASSIVE")
+		c.let(false)
+	}
+	return busyPoll, err
 }
 
-// stop ends the checkpointer, and reports whether the file may be closed by
-// SQLite, which moves the log into it then. It may not while somebody copies
-// it; stop waits for that, but not for ever.
-func (c *checkpointer) stop() bool {
+// errLogStays is returned when the log had to be left beside the file.
+var errLogStays = errors.New("another program has the database file open and may be copying it: the newest data stays in the -wal file beside it until onenow runs again")
+
+// stop ends the checkpointer, after the last write, and moves the log into the
+// file. It reports whether SQLite may close the file, which would do the same:
+// not while somebody copies it. stop waits for that, but not for ever.
+func (c *checkpointer) stop() (mayClose bool, err error) {
 	close(c.quit)
 	<-c.stopped
-	// With a peer, SQLite leaves the log to it.
-	for deadline := time.Now().Add(maxWait); c.leases && !c.mine && !c.lease.peers(); c.take() {
-		if time.Now().After(deadline) {
-			c.log.Warn("another program has the database file open and may be copying it: the newest bookings stay in the -wal file beside it until onenow runs again")
-			return false
+	c.writer.mu.Lock()
+	defer c.writer.mu.Unlock()
+	for deadline := time.Now().Add(maxWait); ; time.Sleep(busyPoll) {
+		length, moved, err := c.writer.checkpoint("NOOP")
+		if err != nil {
+			return false, err
 		}
-		time.Sleep(busyPoll)
+		if length == moved {
+			return true, nil // nothing is left to move
+		}
+		if c.take(); c.holds() {
+			_, _, err := c.writer.checkpoint("TRUNCATE")
+			return err == nil, unavailable(err)
+		}
+		if c.lease.peers() {
+			return false, nil // and the log is theirs
+		}
+		if time.Now().After(deadline) {
+			return false, errLogStays
+		}
 	}
-	return true
 }

@@ -103,23 +103,29 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	if opts.Serve && lockFile(d.file) != nil {
 		return fmt.Errorf("%s is being served by another onenow: stop that one first", d.path)
 	}
-	var noLease error
-	d.lease, noLease = newLease(d.file, d.real)
-	if noLease != nil {
-		opts.Log.Warn("a plain copy of the database file is not safe here while onenow serves: make copies with onenow backup", "reason", noLease)
-	}
 	if d.identity, err = d.file.Stat(); err != nil {
 		return cannot("open", d.path, err)
 	}
+	var noLease error
+	d.lease, noLease = newLease(d.file, d.real)
 	if d.writer, err = openWriter(ctx, d, dsn(d.real)); err != nil {
 		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
 	}
+	if noLease == nil {
+		noLease = d.lease.checkShared()
+	}
+	if noLease != nil {
+		opts.Log.Warn("a plain copy of the database file is not safe here while onenow serves: make copies with onenow backup", "reason", noLease)
+	}
+	d.checkpointer = newCheckpointer(d.writer, d.lease, noLease == nil, opts.Log)
+	d.writer.keeper = d.checkpointer
+	if noLease == nil {
+		go d.lease.watchClosed(func() { d.checkpointer.take() })
+	}
+	go d.writer.run()
 	if d.Migrated, err = d.migrate(ctx, created, opts); err != nil {
 		return err
 	}
-	d.checkpointer = newCheckpointer(d.writer, d.lease, noLease == nil, opts.Log)
-	d.writer.committed = d.checkpointer.noteWrite
-	go d.writer.run()
 	d.reads, err = sql.Open("sqlite", dsn(d.real, "query_only(1)"))
 	if err == nil {
 		d.reads.SetMaxOpenConns(readers)
@@ -143,14 +149,12 @@ func (d *DB) Close() error {
 	mayClose := true
 	if d.checkpointer != nil {
 		d.writer.stop()
-		mayClose = d.checkpointer.stop()
+		var err error
+		mayClose, err = d.checkpointer.stop()
+		errs = append(errs, err)
 	}
 	// Where it may not be closed, all is left as by a crash, which is safe.
 	if d.writer != nil && mayClose {
-		if d.checkpointer != nil {
-			_, _, err := d.writer.checkpoint("TRUNCATE") // closing does it, too, but tells of no error
-			errs = append(errs, unavailable(err))
-		}
 		errs = append(errs, d.writer.close())
 	}
 	if d.lease != nil {

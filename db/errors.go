@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -47,6 +48,8 @@ func notFound(noun string) error {
 	return &Error{Kind: ErrNotFound, Message: fmt.Sprintf("No %s matches the given query.", noun)}
 }
 
+const diskFull = "The disk is full: nothing was saved. Free some space, then try again."
+
 // unavailable turns what SQLite reports of the disk and of other processes
 // into an Error that says so, and leaves every other error as it is.
 func unavailable(err error) error {
@@ -54,9 +57,13 @@ func unavailable(err error) error {
 		return nil
 	}
 	e := &Error{Kind: ErrUnavailable, Cause: err}
+	if errors.Is(err, syscall.ENOSPC) { // from outside SQLite
+		e.Code, e.Message = "storage_full", diskFull
+		return e
+	}
 	switch code(err) & 0xff { // the primary code; the other bits are details
 	case sqlite3.SQLITE_FULL:
-		e.Code, e.Message = "storage_full", "The disk is full: nothing was saved. Free some space, then try again."
+		e.Code, e.Message = "storage_full", diskFull
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		e.Code, e.Message = "storage_busy", "Another program is using the database file: nothing was saved. Try again."
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -34,24 +35,18 @@ import (
 // When to take a lease, and what to do with it, is the checkpointer's to say.
 type lease struct {
 	file    *os.File
+	path    string
 	unshare func()
 
-	wanted chan os.Signal // somebody may be waiting to open the file; see held
-	closed chan struct{}  // somebody has closed the file
-
-	watch *os.File // tells of closed, by inotify(7)
+	wanted chan os.Signal // somebody may be waiting to open the file; see state
+	watch  *os.File       // tells when somebody has closed it, by inotify(7)
 }
 
 // newLease prepares a lease on the file at path, its name without links, and
 // shares f with all connections to it from now on. It fails where leases do
 // not work, and shares f even then.
 func newLease(f *os.File, path string) (*lease, error) {
-	l := &lease{
-		file:    f,
-		unshare: share(path, int(f.Fd())),
-		wanted:  make(chan os.Signal, 1),
-		closed:  make(chan struct{}, 1),
-	}
+	l := &lease{file: f, path: path, unshare: share(path, int(f.Fd())), wanted: make(chan os.Signal, 1)}
 	if _, err := l.set(unix.F_WRLCK); err != nil && !errors.Is(err, unix.EAGAIN) {
 		return l, fmt.Errorf("the file system grants no lease: %w", err)
 	}
@@ -65,20 +60,29 @@ func newLease(f *os.File, path string) (*lease, error) {
 	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_CLOSE); err != nil {
 		return l, fmt.Errorf("watch the file: %w", err)
 	}
-	go l.watchClosed()
 	return l, nil
 }
 
-func (l *lease) watchClosed() {
+// checkShared fails if no connection has been given our descriptor: SQLite
+// would know the file by another name.
+func (l *lease) checkShared() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.opens[l.path] == 0 {
+		return errors.New("SQLite does not share the file's descriptor")
+	}
+	return nil
+}
+
+// watchClosed calls closed whenever somebody closes the file, until l is
+// closed.
+func (l *lease) watchClosed(closed func()) {
 	events := make([]byte, 4096)
 	for {
 		if _, err := l.watch.Read(events); err != nil {
-			return // it was closed
+			return
 		}
-		select {
-		case l.closed <- struct{}{}:
-		default:
-		}
+		closed()
 	}
 }
 
@@ -93,14 +97,52 @@ func (l *lease) take() bool {
 	return err == nil
 }
 
-// held reports whether the lease is ours and nobody wants it.
-func (l *lease) held() bool {
-	kind, err := unix.FcntlInt(l.file.Fd(), unix.F_GETLEASE, 0)
-	return err == nil && kind == unix.F_WRLCK
-}
-
 // give returns the lease; who waits to open the file goes on.
 func (l *lease) give() { _, _ = l.set(unix.F_UNLCK) }
+
+// leaseState is what has become of a lease that was taken and not given back.
+type leaseState int
+
+const (
+	leaseHeld   leaseState = iota // nobody wants it
+	leaseWanted                   // somebody waits to open the file
+	leaseLost                     // the kernel took it, having waited for long
+)
+
+func (l *lease) state() leaseState {
+	kind, err := unix.FcntlInt(l.file.Fd(), unix.F_GETLEASE, 0)
+	switch {
+	case err == nil && kind == unix.F_WRLCK:
+		return leaseHeld
+	case err == nil && kind == unix.F_RDLCK: // what it would be after a reader is let in
+		return leaseWanted
+	}
+	// None, or none after a writer is let in.
+	var file unix.Stat_t
+	if err := unix.Fstat(int(l.file.Fd()), &file); err != nil {
+		return leaseLost
+	}
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return leaseLost
+	}
+	for line := range strings.Lines(string(locks)) {
+		if strings.Contains(line, " LEASE ") && strings.Contains(line, " BREAKING ") && strings.Contains(line, fmt.Sprintf(":%d ", file.Ino)) {
+			return leaseWanted
+		}
+	}
+	return leaseLost
+}
+
+// reserve makes sure that the file can be that large, so that writing within it
+// does not fail for want of room.
+func (l *lease) reserve(size int64) error {
+	err := unix.Fallocate(int(l.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("no room for %d bytes: %w", size, err)
+	}
+	return nil // on some file systems there is no knowing
+}
 
 // peers reports whether another process has a connection of SQLite's to the
 // file: one holds a lock that a copying program does not.
@@ -124,9 +166,10 @@ func (l *lease) close() {
 // shared has the descriptor to dup for each path that a lease is for.
 var shared = struct {
 	sync.Mutex
-	fds  map[string]int
-	open func(tls *libc.TLS, path uintptr, flags, mode int32) int32 // as it was
-}{fds: map[string]int{}}
+	fds   map[string]int
+	opens map[string]int                                             // how many connections have been given each
+	open  func(tls *libc.TLS, path uintptr, flags, mode int32) int32 // as it was
+}{fds: map[string]int{}, opens: map[string]int{}}
 
 // share makes SQLite's opens of path dups of fd until the function returned is
 // called. A path that is shared already stays so.
@@ -144,13 +187,18 @@ func share(path string, fd int) (unshare func()) {
 		shared.Lock()
 		defer shared.Unlock()
 		delete(shared.fds, path)
+		delete(shared.opens, path)
 	}
 }
 
 // openShared takes the place of open(2) in SQLite.
 func openShared(tls *libc.TLS, path uintptr, flags, mode int32) int32 {
 	shared.Lock()
-	fd, ok := shared.fds[libc.GoString(path)]
+	name := libc.GoString(path)
+	fd, ok := shared.fds[name]
+	if ok {
+		shared.opens[name]++
+	}
 	shared.Unlock()
 	if !ok {
 		return shared.open(tls, path, flags, mode)

@@ -10,15 +10,25 @@ import (
 // lease is what only Linux has; see lease_linux.go.
 type lease struct {
 	wanted chan os.Signal
-	closed chan struct{}
 }
 
 func newLease(*os.File, string) (*lease, error) {
 	return &lease{}, errors.New("this operating system has no leases")
 }
 
-func (l *lease) take() bool  { return false }
-func (l *lease) held() bool  { return false }
-func (l *lease) give()       {}
-func (l *lease) close()      {}
-func (l *lease) peers() bool { return false }
+type leaseState int
+
+const (
+	leaseHeld leaseState = iota
+	leaseWanted
+	leaseLost
+)
+
+func (l *lease) checkShared() error  { return nil }
+func (l *lease) watchClosed(func())  {}
+func (l *lease) take() bool          { return false }
+func (l *lease) give()               {}
+func (l *lease) state() leaseState   { return leaseLost }
+func (l *lease) reserve(int64) error { return nil }
+func (l *lease) peers() bool         { return false }
+func (l *lease) close()              {}

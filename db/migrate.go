@@ -41,6 +41,10 @@ func (d *DB) migrate(ctx context.Context, created bool, opts Options) (Migration
 	if created {
 		return m, nil
 	}
+	d.writer.mu.Lock() // the connection is not only ours
+	defer d.writer.mu.Unlock()
+	d.checkpointer.beforeWrite()
+	defer d.checkpointer.afterWrite()
 	conn := d.writer.tx.conn
 	var err error
 	if m.From, err = d.version(ctx); err != nil {
@@ -93,7 +97,17 @@ func checkVersion(path string, v int) error {
 }
 
 // step brings the schema from version v to the next, or leaves it as it was.
-func step(ctx context.Context, conn *sql.Conn, v int) error {
+// References are checked at its end and not on the way: a step that makes a
+// table anew drops the old one, and that would take along what refers to it.
+// https://sqlite.org/lang_altertable.html#otheralter
+func step(ctx context.Context, conn *sql.Conn, v int) (err error) {
+	if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = 0"); err != nil { // does nothing in a transaction
+		return err
+	}
+	defer func() {
+		_, e := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA foreign_keys = 1")
+		err = errors.Join(err, e)
+	}()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -101,6 +115,13 @@ func step(ctx context.Context, conn *sql.Conn, v int) error {
 	defer tx.Rollback() // does nothing once committed
 	if err := migrations[v-1](tx); err != nil {
 		return err
+	}
+	var broken int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&broken); err != nil {
+		return err
+	}
+	if broken > 0 {
+		return fmt.Errorf("%d rows would refer to nothing", broken)
 	}
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", v+1)); err != nil {
 		return err
@@ -157,10 +178,7 @@ func resolve(path string) (string, error) {
 		if _, err := os.Lstat(path); err == nil {
 			return "", fmt.Errorf("cannot open %s: it is a link to a file that does not exist", path)
 		}
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err == nil {
-			dir, err = filepath.Abs(dir)
-		}
+		dir, err := realPath(filepath.Dir(path))
 		if err != nil {
 			return "", cannot("create", path, err)
 		}
@@ -172,14 +190,21 @@ func resolve(path string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%s is not a onenow database: it is no regular file", path)
 	}
-	real, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		real, err = filepath.Abs(real)
-	}
+	real, err := realPath(path)
 	if err != nil {
 		return "", cannot("open", path, err)
 	}
 	return real, nil
+}
+
+// realPath returns the absolute name of path without links. In this order: the
+// working directory may be a name with links itself.
+func realPath(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 // createFile creates the database file at path if there is none or an empty

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -98,10 +99,15 @@ func TestMigrations(t *testing.T) {
 	const plate = "plate   TEXT    NOT NULL CHECK (plate <> '')"
 	second := replace(first, plate, plate+",\n    colour  TEXT    NOT NULL DEFAULT 'white'")
 	third := replace(second, "CREATE TABLE users", "CREATE TABLE notes (\n    id   INTEGER PRIMARY KEY, -- a comment\n    text TEXT NOT NULL\n) STRICT;\n\nCREATE TABLE users")
+	vehicles := regexp.MustCompile(`(?s)CREATE TABLE vehicles .*?\) STRICT`).FindString(third)
+	index := regexp.MustCompile(`CREATE UNIQUE INDEX vehicles_user_id_plate .*`).FindString(third)
 	history := []db.Step{
 		run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'"),
 		run("CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "ALTER TABLE new_notes RENAME TO notes",
-			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles"),
+			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles",
+			// A table made anew, as SQLite's documentation has it: what refers to it stays.
+			"CREATE TABLE new_vehicles "+strings.TrimPrefix(vehicles, "CREATE TABLE vehicles "),
+			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles", index),
 	}
 	open := func(path, schema string, want db.Migration) {
 		t.Helper()
@@ -146,8 +152,19 @@ func TestMigrations(t *testing.T) {
 		}
 	}
 
-	fault := errors.New("fault")
+	// A step that leaves what refers to nothing is undone.
 	path := newFile(t)
+	db.WithMigrations([]db.Step{run("DELETE FROM vehicles WHERE id = 1")}, func() {
+		if _, err := db.Open(t.Context(), path, first, db.Options{}); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	})
+	if got := dbtest.Count(t, path, "vehicles"); got != 2 {
+		t.Errorf("got %d vehicles, want 2", got)
+	}
+
+	fault := errors.New("fault")
+	path = newFile(t)
 	half := func(tx *sql.Tx) error { return errors.Join(run("DELETE FROM bookings")(tx), fault) }
 	db.WithMigrations([]db.Step{history[0], half}, func() {
 		_, err := db.Open(t.Context(), path, third, db.Options{})

@@ -36,7 +36,7 @@ type writer struct {
 	stopped chan struct{}
 
 	dataVersion int64
-	committed   func() // called after each commit
+	keeper      *checkpointer
 
 	failing atomic.Bool // whether the last group failed for want of the disk
 
@@ -73,13 +73,12 @@ func openWriter(ctx context.Context, d *DB, dsn string) (*writer, error) {
 		return nil, errors.Join(err, pool.Close())
 	}
 	w := &writer{
-		db:        d,
-		pool:      pool,
-		tx:        &Tx{conn: conn, stmts: map[string]*sql.Stmt{}},
-		queue:     make(chan *pendingWrite),
-		quit:      make(chan struct{}),
-		stopped:   make(chan struct{}),
-		committed: func() {},
+		db:      d,
+		pool:    pool,
+		tx:      &Tx{conn: conn, stmts: map[string]*sql.Stmt{}},
+		queue:   make(chan *pendingWrite),
+		quit:    make(chan struct{}),
+		stopped: make(chan struct{}),
 	}
 	w.noticeOthers()
 	return w, nil
@@ -158,6 +157,7 @@ func (w *writer) commit(first *pendingWrite) {
 		}
 	}
 
+	w.keeper.beforeWrite()
 	if err := w.db.checkPlace(); err != nil {
 		group = append(group, w.waiting()...)
 		fail(err)
@@ -196,7 +196,7 @@ func (w *writer) commit(first *pendingWrite) {
 		w.db.signInsEnded.Add(1)
 	}
 	w.failing.Store(false)
-	w.committed()
+	w.keeper.afterWrite()
 }
 
 // checkPlace refuses when the file is no longer where it was: what is written
@@ -215,10 +215,20 @@ func (d *DB) checkPlace() error {
 // checkpoint moves what it can from the log into the file, and returns how
 // many pages the log has and how many of them have been moved. Mode PASSIVE
 // does just that, NOOP moves none, and TRUNCATE empties the log as well if
-// nobody is reading it. https://sqlite.org/pragma.html#pragma_wal_checkpoint
+// nobody is reading it. The caller holds w.mu.
+// https://sqlite.org/pragma.html#pragma_wal_checkpoint
 func (w *writer) checkpoint(mode string) (length, moved int, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if mode != "NOOP" {
+		// A checkpoint that ends for want of room would leave the file torn
+		// until the next one.
+		var pages int64
+		if err := w.tx.queryRow("PRAGMA page_count").Scan(&pages); err != nil {
+			return 0, 0, err
+		}
+		if err := w.db.lease.reserve(pages * pageSize); err != nil {
+			return 0, 0, err
+		}
+	}
 	if mode == "TRUNCATE" {
 		// Readers are not waited for: writes would wait along. (This pragma
 		// works when it is prepared, so it cannot be prepared once.)
