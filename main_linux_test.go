@@ -2,12 +2,14 @@ package main_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -272,5 +274,47 @@ func TestDiskFull(t *testing.T) {
 	t.Logf("%d bookings answered, %d refused for want of room, %d checkpoints failed", len(l.answered), full, checkpoints)
 	if full == 0 {
 		t.Error("the disk was never full")
+	}
+}
+
+// TestFrozen stops the process for longer than the kernel waits for it, while
+// somebody opens the file. Takes a minute, so it is asked for with
+// ONENOW_FROZEN=1.
+func TestFrozen(t *testing.T) {
+	if os.Getenv("ONENOW_FROZEN") == "" {
+		t.Skip("takes a minute; ONENOW_FROZEN=1 asks for it")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "onenow.db")
+	p, token := fleet(t, dir)
+	p.stop(os.Interrupt)
+	pad(t, path, 100_000)
+	p = serve(t, dir, "--log-format", "json")
+	l := newLedger()
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for i := range 4 {
+		clients.Go(func() { l.write(ctx, p, token, 1+i, 0) })
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(47*time.Second, func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) })
+	copied := filepath.Join(dir, "copy.db")
+	waited, err := slowCopy(path, copied, 2<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := onenow(t, dir, "", 0, "check", copied)
+	cancel()
+	clients.Wait()
+	p.stop(os.Interrupt)
+	t.Logf("open took %v; %s", waited, out)
+	if !strings.Contains(p.log.String(), "the system did not wait for a checkpoint") {
+		t.Errorf("the log does not tell:\n%s", p.log)
+	}
+	if err := l.lost(path, l.answered); err != nil {
+		t.Error(err)
 	}
 }

@@ -155,6 +155,7 @@ func (c *checkpointer) holds() bool {
 	case leaseHeld:
 		return true
 	case leaseLost:
+		c.lease.give() // what is left of it
 		c.mine, c.given = false, time.Now()
 		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
 	}

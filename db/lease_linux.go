@@ -111,13 +111,10 @@ const (
 
 func (l *lease) state() leaseState {
 	kind, err := unix.FcntlInt(l.file.Fd(), unix.F_GETLEASE, 0)
-	switch {
-	case err == nil && kind == unix.F_WRLCK:
+	if err == nil && kind == unix.F_WRLCK {
 		return leaseHeld
-	case err == nil && kind == unix.F_RDLCK: // what it would be after a reader is let in
-		return leaseWanted
 	}
-	// None, or none after a writer is let in.
+	// The answer is what it is, or what it is to be; only here is told which.
 	var file unix.Stat_t
 	if err := unix.Fstat(int(l.file.Fd()), &file); err != nil {
 		return leaseLost
