@@ -59,7 +59,7 @@ func TestMigrateCreates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []db.Migration{{From: 0, To: db.Version()}, {From: db.Version(), To: db.Version()}} {
-		migrate(t, path, want)
+		migrate(t, path, dbtest.Schema(t), want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file of mode 0600", info, err)
@@ -109,26 +109,13 @@ func TestMigrations(t *testing.T) {
 			"CREATE TABLE new_vehicles "+strings.TrimPrefix(vehicles, "CREATE TABLE vehicles "),
 			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles", index),
 	}
-	open := func(path, schema string, want db.Migration) {
-		t.Helper()
-		d, err := db.Open(t.Context(), path, schema, db.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d.Migrated != want {
-			t.Errorf("got %v, want %v", d.Migrated, want)
-		}
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	}
 	for from, schema := range map[int]string{1: first, 2: second, 3: third} {
 		path := newFile(t)
 		if from > 1 {
-			db.WithMigrations(history[:from-1], func() { open(path, schema, db.Migration{From: 1, To: from}) })
+			db.WithMigrations(history[:from-1], func() { migrate(t, path, schema, db.Migration{From: 1, To: from}) })
 		}
 		db.WithMigrations(history, func() {
-			open(path, third, db.Migration{From: from, To: 3})
+			migrate(t, path, third, db.Migration{From: from, To: 3})
 			r, err := db.Check(t.Context(), path, third)
 			if err != nil || len(r.Problems) > 0 || r.Users != 1 || r.Vehicles != 2 || r.Bookings != 2 {
 				t.Errorf("from %d: got %+v, %v", from, r, err)
@@ -136,7 +123,7 @@ func TestMigrations(t *testing.T) {
 			if got := dbtest.Count(t, path, "notes"); got != 2 {
 				t.Errorf("from %d: got %d notes, want 2", from, got)
 			}
-			open(path, third, db.Migration{From: 3, To: 3})
+			migrate(t, path, third, db.Migration{From: 3, To: 3})
 		})
 		// The file as it was before lies beside it.
 		if from < 3 {

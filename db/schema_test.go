@@ -17,7 +17,7 @@ import (
 func newFile(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	migrate(t, path, db.Migration{From: 0, To: db.Version()})
+	migrate(t, path, dbtest.Schema(t), db.Migration{From: 0, To: db.Version()})
 	dbtest.Exec(t, path, `
 		INSERT INTO users (username, password_hash, created_at) VALUES ('shop', 'x', 0);
 		INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (1, 'Kia', 'Rio', 2020, 'A1'), (1, 'Kia', 'Rio', 2020, 'A2');
@@ -25,10 +25,11 @@ func newFile(t testing.TB) string {
 	return path
 }
 
-// migrate opens and closes the file at path and checks what that did to it.
-func migrate(t testing.TB, path string, want db.Migration) {
+// migrate opens and closes the file at path, of a onenow with that schema, and
+// checks what that did to it.
+func migrate(t testing.TB, path, schema string, want db.Migration) {
 	t.Helper()
-	d, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
+	d, err := db.Open(t.Context(), path, schema, db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func Count(t testing.TB, path, table string) int {
 
 func open(t testing.TB, path string) *sql.DB {
 	t.Helper()
-	shell, err := sql.Open("sqlite", path)
+	shell, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
