@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 )
@@ -33,6 +34,8 @@ const (
 	// How long to wait for readers and copies that are in the way: below the
 	// 45 seconds after which the kernel stops waiting for us.
 	maxWait = 10 * time.Second
+
+	peerWait = time.Second // how long to wait for other programs that have the database open
 )
 
 // checkpointer moves what is written from the log into the file, at times when
@@ -244,12 +247,15 @@ var errLogStays = errors.New("another program has the database file open and may
 // stop ends the checkpointer, after the last write, and moves the log into the
 // file. It reports whether SQLite may close the file, which would do the same:
 // not while somebody copies it. stop waits for that, but not for ever.
-func (c *checkpointer) stop() (mayClose bool, err error) {
+//
+// Of several processes that stop at once, one has the lock and waits until the
+// others are gone; they leave the log to it, or to the one that serves.
+func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 	close(c.quit)
 	<-c.stopped
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
-	for deadline := time.Now().Add(maxWait); ; time.Sleep(busyPoll) {
+	for start := time.Now(); ; time.Sleep(busyPoll) {
 		length, moved, err := c.writer.checkpoint("NOOP")
 		if err != nil {
 			return false, err
@@ -261,10 +267,12 @@ func (c *checkpointer) stop() (mayClose bool, err error) {
 			_, _, err := c.writer.checkpoint("TRUNCATE")
 			return err == nil, unavailable(err)
 		}
-		if c.lease.peers() {
-			return false, nil // and the log is theirs
-		}
-		if time.Now().After(deadline) {
+		switch waited := time.Since(start); {
+		case lockFile(file) != nil:
+			return false, nil
+		case waited > peerWait && c.lease.peers(): // a sqlite3 shell, say, which does it when it ends
+			return false, nil
+		case waited > maxWait:
 			return false, errLogStays
 		}
 	}

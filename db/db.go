@@ -100,7 +100,7 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	if d.file, err = openFile(d.path, os.O_RDWR); err != nil {
 		return err
 	}
-	if opts.Serve && lockFile(d.file) != nil {
+	if opts.Serve && !d.lockToServe() {
 		return fmt.Errorf("%s is being served by another onenow: stop that one first", d.path)
 	}
 	if d.identity, err = d.file.Stat(); err != nil {
@@ -138,6 +138,17 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	return nil
 }
 
+// lockToServe takes the lock of the one process that serves. A command that
+// ends may have it for a moment.
+func (d *DB) lockToServe() bool {
+	for start := time.Now(); lockFile(d.file) != nil; time.Sleep(busyPoll) {
+		if time.Since(start) > peerWait {
+			return false
+		}
+	}
+	return true
+}
+
 // Close waits for the writes under way, then closes the file. No other method
 // may be called after it. The file alone then holds everything, and its -wal
 // and -shm companions are gone, unless another process has the file open.
@@ -150,7 +161,7 @@ func (d *DB) Close() error {
 	if d.checkpointer != nil {
 		d.writer.stop()
 		var err error
-		mayClose, err = d.checkpointer.stop()
+		mayClose, err = d.checkpointer.stop(d.file)
 		errs = append(errs, err)
 	}
 	// Where it may not be closed, all is left as by a crash, which is safe.
