@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -374,25 +373,13 @@ standard input when that is no terminal. Works while serve runs.`,
 			if problem := auth.UsernameProblem(name); problem != "" {
 				return errors.New(problem)
 			}
-			taken := fmt.Errorf("there is a user %q already; set-password gives them a new password", name)
-			// Before anybody types a password for nothing. The file is not
-			// kept open meanwhile: it would hold up its backups.
-			err := withDB(cmd, path, db.Options{}, func(d *db.DB) error {
-				if _, err := d.UserByName(cmd.Context(), name); !errors.Is(err, db.ErrNoUser) {
-					return cmp.Or(err, taken)
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
 			hash, err := readPasswordHash(cmd)
 			if err != nil {
 				return err
 			}
 			return withDB(cmd, path, db.Options{}, func(d *db.DB) error {
 				if _, err := d.CreateUser(cmd.Context(), name, hash); errors.Is(err, db.ErrConflict) {
-					return taken
+					return fmt.Errorf("there is a user %q already; set-password gives them a new password", name)
 				} else if err != nil {
 					return err
 				}
@@ -418,26 +405,15 @@ while serve runs.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.TrimSpace(args[0])
-			find := func(d *db.DB) (db.User, error) {
-				u, err := d.UserByName(cmd.Context(), name)
-				if errors.Is(err, db.ErrNoUser) {
-					err = fmt.Errorf("there is no user %q; create-user makes one", name)
-				}
-				return u, err
-			}
-			err := withDB(cmd, path, db.Options{MustExist: true}, func(d *db.DB) error {
-				_, err := find(d)
-				return err
-			})
-			if err != nil {
-				return err
-			}
 			hash, err := readPasswordHash(cmd)
 			if err != nil {
 				return err
 			}
 			return withDB(cmd, path, db.Options{MustExist: true}, func(d *db.DB) error {
-				u, err := find(d)
+				u, err := d.UserByName(cmd.Context(), name)
+				if errors.Is(err, db.ErrNoUser) {
+					return fmt.Errorf("there is no user %q; create-user makes one", name)
+				}
 				if err != nil {
 					return err
 				}
