@@ -529,6 +529,20 @@ func TestUserCommands(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	p.login("shop", "new pass ")
+	onenow(t, dir, "pass123\n", 0, "create-user", "second")
+	// What a command has written is soon in the file itself.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := slowCopy(filepath.Join(dir, "onenow.db"), filepath.Join(dir, "copy.db"), 0); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := onenow(t, dir, "", 0, "check", "copy.db")
+		if strings.Contains(out, "users: 2,") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %s", out)
+		}
+	}
 }
 
 // TestEnvironment sets flags by their variables.

@@ -71,7 +71,8 @@ func newCheckpointer(w *writer, l *lease, leases bool, log *slog.Logger) *checkp
 	return c
 }
 
-// beforeWrite is to be called before each transaction.
+// beforeWrite is to be called before each transaction, and when others have
+// written.
 func (c *checkpointer) beforeWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,33 +143,32 @@ func (c *checkpointer) let(empty bool) {
 	c.mine, c.empty, c.given = false, empty, time.Now()
 }
 
-// holds reports whether the file may be written, as the lease is ours and
-// nobody waits for it, or as there are no leases. A lease that the kernel has
-// taken from us, because we did not answer for long, is ours no more.
-func (c *checkpointer) holds() bool {
+// standing says whether the file may be written: while the lease is ours, wanted
+// or not, as nobody else has the file open; always where there are no leases. A
+// lease that the kernel has taken from us, because we did not answer for long,
+// is ours no more.
+func (c *checkpointer) standing() leaseState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.leases {
-		return true
+		return leaseHeld
 	}
 	if !c.mine {
-		return false
+		return leaseLost
 	}
-	switch c.lease.state() {
-	case leaseHeld:
-		return true
-	case leaseLost:
+	state := c.lease.state()
+	if state == leaseLost {
 		c.lease.give() // what is left of it
 		c.mine, c.given = false, time.Now()
 		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
 	}
-	return false // wanted: yield is called for
+	return state
 }
 
 // yield lets in who waits to open the file, which is complete by then.
 func (c *checkpointer) yield() {
 	for deadline := time.Now().Add(maxWait); ; time.Sleep(time.Millisecond) {
-		if c.holds() || !c.isWanted() { // it is another file that is wanted, or too late
+		if c.standing() != leaseWanted { // it is another file that is wanted, or too late
 			return
 		}
 		done, err := c.moveAll()
@@ -182,12 +182,6 @@ func (c *checkpointer) yield() {
 		c.let(false)
 		return
 	}
-}
-
-func (c *checkpointer) isWanted() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mine && c.lease.state() == leaseWanted
 }
 
 // moveAll moves all of the log into the file and gives the lease away, between
@@ -218,7 +212,10 @@ func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 		return 0, nil
 	}
 	pending := length - moved
-	if c.holds() {
+	switch c.standing() {
+	case leaseWanted: // yield is called for
+		return busyPoll, nil
+	case leaseHeld:
 		switch {
 		case sinceWrite >= quiet:
 			_, _, err = c.writer.checkpoint("TRUNCATE")
@@ -255,6 +252,7 @@ func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 	<-c.stopped
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
+	c.beforeWrite() // others may have written since the log was empty
 	for start := time.Now(); ; time.Sleep(busyPoll) {
 		length, moved, err := c.writer.checkpoint("NOOP")
 		if err != nil {
@@ -263,7 +261,7 @@ func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 		if length == moved {
 			return true, nil // nothing is left to move
 		}
-		if c.take(); c.holds() {
+		if c.take(); c.standing() != leaseLost { // who waits for it waits for us to end
 			_, _, err := c.writer.checkpoint("TRUNCATE")
 			return err == nil, unavailable(err)
 		}

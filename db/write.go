@@ -304,6 +304,8 @@ func (w *writer) noticeOthers() {
 	}
 	if version != w.dataVersion && w.dataVersion != 0 {
 		w.db.signInsEnded.Add(1)
+		w.keeper.beforeWrite() // what they have left in the log is ours to move
+		w.keeper.afterWrite()
 	}
 	w.dataVersion = version
 }
