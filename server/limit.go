@@ -123,11 +123,18 @@ type guard struct {
 	known     *limiter
 }
 
+// How many failures there may be at once. People mistype, and behind one address
+// may be an office; a list of common passwords is longer than both.
+const (
+	accountTries = 30
+	addressTries = 100
+)
+
 func newGuard(now func() time.Time) *guard {
 	return &guard{
-		byAccount: newLimiter(10, 6*time.Second, now),
-		byAddress: newLimiter(30, 2*time.Second, now),
-		known:     newLimiter(10, 6*time.Second, now),
+		byAccount: newLimiter(accountTries, 6*time.Second, now),
+		byAddress: newLimiter(addressTries, 2*time.Second, now),
+		known:     newLimiter(accountTries, 6*time.Second, now),
 	}
 }
 

@@ -111,8 +111,8 @@ func TestGuard(t *testing.T) {
 		}
 		return 0
 	}
-	// From one address: ten tries at an account, then one every 6 seconds.
-	for i := range 10 {
+	// From one address: so many tries at an account, then one every 6 seconds.
+	for i := range accountTries {
 		if _, err := g.try("shop", "192.0.2.1", known(false)); err != nil {
 			t.Fatalf("try %d: %v", i, err)
 		}
@@ -131,7 +131,7 @@ func TestGuard(t *testing.T) {
 		t.Error("the account is not protected")
 	}
 	// Its owner, where they have been before, mistypes a few times.
-	for i := range 10 {
+	for i := range accountTries {
 		success, err := g.try("shop", "203.0.113.7", known(true))
 		if err != nil {
 			t.Fatalf("try %d of the owner: %v", i, err)
@@ -157,13 +157,13 @@ func TestGuard(t *testing.T) {
 			t.Errorf("got %v, want %v", err, fault)
 		}
 	}
-	// One address that tries many accounts: thirty, then one every 2 seconds.
-	for i := range 30 {
+	// One address that tries many accounts: so many, then one every 2 seconds.
+	for i := range addressTries {
 		if _, err := g.try(fmt.Sprint("account", i), "192.0.2.2", known(false)); err != nil {
 			t.Fatalf("account %d: %v", i, err)
 		}
 	}
-	if _, err := g.try("account30", "192.0.2.2", known(false)); waits(err) != 2 {
+	if _, err := g.try("another account", "192.0.2.2", known(false)); waits(err) != 2 {
 		t.Errorf("got %v, want to wait 2 seconds", err)
 	}
 }
