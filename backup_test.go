@@ -98,6 +98,7 @@ func TestScheduledBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
+	time.Sleep(500 * time.Millisecond) // for it to try
 	p.stop(syscall.SIGTERM)
 	if !strings.Contains(p.log.String(), "the scheduled backup failed; it will be tried again") {
 		t.Errorf("the log does not tell of the failure:\n%s", p.log)

@@ -12,9 +12,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -156,6 +156,9 @@ Without, it serves plain HTTP on --addr, for this machine or a proxy on it.`,
 			if err := checkDomains(opts.acme.Domains); err != nil {
 				return err
 			}
+			if d := opts.acme.Directory; d != "" && !strings.HasPrefix(d, "https://") {
+				return fmt.Errorf("--acme-directory %q is not a URL that begins with https://", d)
+			}
 			for _, t := range trusted {
 				p, err := parseNetwork(t)
 				if err != nil {
@@ -199,11 +202,10 @@ func newLogger(w io.Writer, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// checkOrigins refuses what no browser sends as an Origin (RFC 6454).
+// checkOrigins refuses what no browser sends as an Origin.
 func checkOrigins(origins []string) error {
 	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || o != u.Scheme+"://"+u.Host || strings.Contains(o, "*") {
+		if !server.ValidOrigin(o) {
 			return fmt.Errorf("--cors-origin %q is not an origin: write it like https://example.com, with no path and no *", o)
 		}
 	}
@@ -214,21 +216,26 @@ func checkOrigins(origins []string) error {
 // lower-case.
 func checkDomains(domains []string) error {
 	for i, d := range domains {
-		domains[i] = strings.ToLower(d)
-		if _, err := netip.ParseAddr(d); err == nil || !strings.Contains(d, ".") || strings.ContainsAny(d, "*/: ") {
+		domains[i] = strings.TrimSuffix(strings.ToLower(d), ".")
+		if !domainName.MatchString(domains[i]) {
 			return fmt.Errorf("--domain %q is not a domain name: write it like api.example.com", d)
 		}
 	}
 	return nil
 }
 
+// domainName is a name of two labels or more, the last no number; names in
+// other alphabets are written in punycode.
+var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$`)
+
 // parseNetwork reads a network, or an address as one of its own.
 func parseNetwork(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
+		a = a.Unmap()
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
-	if err != nil {
+	if err != nil || p.Addr().Is4In6() {
 		return p, fmt.Errorf("--trusted-proxy %q is not an address or a network: write it like 127.0.0.1 or 10.0.0.0/8", s)
 	}
 	return p.Masked(), nil

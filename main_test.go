@@ -310,6 +310,16 @@ func TestServeRefuses(t *testing.T) {
 	sentence(t, stderr, "--cors-origin", "https://example.com")
 	_, stderr = onenow(t, dir, "", 1, "serve", "--cors-origin", "https://*")
 	sentence(t, stderr, "--cors-origin", "no *")
+	for flag, bad := range map[string][]string{
+		"--domain":         {"localhost", "192.0.2.1", "a..b", "*.example.com", "münchen.example", "https://a.example"},
+		"--acme-directory": {"foo", "http://a.example"},
+		"--trusted-proxy":  {"x", "::ffff:127.0.0.0/104", "10.0.0.0/33"},
+	} {
+		for _, value := range bad {
+			_, stderr = onenow(t, dir, "", 1, "serve", flag, value)
+			sentence(t, stderr, flag, value)
+		}
+	}
 	_, stderr = onenow(t, dir, "", 1, "serve", "now")
 	sentence(t, stderr, "now")
 	if got := files(t, dir); got != "notes.txt" {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
+	"regexp"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -115,21 +115,15 @@ func (l *lease) state() leaseState {
 		return leaseHeld
 	}
 	// The answer is what it is, or what it is to be; only here is told which.
-	var file unix.Stat_t
-	if err := unix.Fstat(int(l.file.Fd()), &file); err != nil {
-		return leaseLost
-	}
-	locks, err := os.ReadFile("/proc/locks")
-	if err != nil {
-		return leaseLost
-	}
-	for line := range strings.Lines(string(locks)) {
-		if strings.Contains(line, " LEASE ") && strings.Contains(line, " BREAKING ") && strings.Contains(line, fmt.Sprintf(":%d ", file.Ino)) {
-			return leaseWanted
-		}
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.file.Fd()))
+	if err != nil || leaseBreaking.Match(info) {
+		return leaseWanted
 	}
 	return leaseLost
 }
+
+// leaseBreaking is the line of a lease that somebody waits for, in fdinfo.
+var leaseBreaking = regexp.MustCompile(`(?m)^lock:.* LEASE +BREAKING `)
 
 // reserve makes sure that the file can be that large, so that writing within it
 // does not fail for want of room.

@@ -96,7 +96,7 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 // readBooking takes a booking's fields from r's body, in a partial update only
 // those it has.
 func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial bool) (db.BookingFields, error) {
-	body, err := readBody(w, r)
+	body, err := s.readBody(w, r)
 	if err != nil {
 		return db.BookingFields{}, err
 	}

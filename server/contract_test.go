@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -291,6 +292,13 @@ func TestLargeBodies(t *testing.T) {
 	f.send("PATCH", "/vehicles/1/", f.me, body(6<<20), header{"Expect", "100-continue"}).want(t, 413, tooLarge)
 	f.send("PATCH", "/vehicles/99/", f.me, body(6<<20)).want(t, 404, noVehicle)
 	f.send("PATCH", "/vehicles/1/", f.me, strings.Repeat("[", 1<<20)).want(t, 400, "")
+	f.send("PATCH", "/vehicles/1/", f.me, strings.Repeat("a&", 1000), header{"Content-Type", "application/x-www-form-urlencoded"}).
+		want(t, 400, `{"detail":"The form has more than 1000 fields."}`)
+	var clients sync.WaitGroup // more than are read at once
+	for range 30 {
+		clients.Go(func() { f.send("PATCH", "/vehicles/1/", f.me, body(1<<20)).want(t, 200, "") })
+	}
+	clients.Wait()
 }
 
 // TestLists asks for lists with each parameter.

@@ -18,6 +18,16 @@ import (
 // maxBody is the most that a request's body may hold.
 const maxBody = 1 << 20
 
+// Bodies above smallBody are few, and read a few at a time, so that a flood of
+// them does not take all the memory of a small machine.
+const (
+	smallBody   = 64 << 10
+	largeBodies = 8
+)
+
+// maxFields is how many fields a form may have, as in the first implementation.
+const maxFields = 1000
+
 // writeJSON answers with v as JSON: compact, in UTF-8, nothing escaped that
 // need not be.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
@@ -45,8 +55,8 @@ type file struct{}
 
 // readBody reads a request's body: JSON, a form, or multipart form data. An
 // empty one has no fields, whatever its type.
-func readBody(w http.ResponseWriter, r *http.Request) (body, error) {
-	text, err := readAll(w, r)
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body, error) {
+	text, err := s.readAll(w, r)
 	if err != nil || len(text) == 0 {
 		return body{}, err
 	}
@@ -59,6 +69,9 @@ func readBody(w http.ResponseWriter, r *http.Request) (body, error) {
 	case "application/json":
 		return parseJSON(text)
 	case "application/x-www-form-urlencoded":
+		if bytes.Count(text, []byte("&")) >= maxFields {
+			return nil, detail(http.StatusBadRequest, "The form has more than %d fields.", maxFields)
+		}
 		b := body{}
 		for k, v := range parseForm(string(text)) {
 			b[k] = v
@@ -70,12 +83,24 @@ func readBody(w http.ResponseWriter, r *http.Request) (body, error) {
 	return nil, detail(http.StatusUnsupportedMediaType, "Unsupported media type %s in request.", quote(contentType))
 }
 
-func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *Server) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	tooLarge := detail(http.StatusRequestEntityTooLarge, "Request body is larger than 1 MiB.")
 	if r.ContentLength > maxBody && r.Header.Get("Expect") != "" {
 		return nil, tooLarge // before the client sends it
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	in := http.MaxBytesReader(w, r.Body, maxBody)
+	text, err := io.ReadAll(io.LimitReader(in, smallBody))
+	if err == nil && len(text) == smallBody {
+		select {
+		case s.largeBodies <- struct{}{}:
+			defer func() { <-s.largeBodies }()
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+		var rest []byte
+		rest, err = io.ReadAll(in)
+		text = append(text, rest...)
+	}
 	var tooMuch *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooMuch):

@@ -118,6 +118,7 @@ func throttled(wait time.Duration) *apiError {
 // would keep its owner out as well. So from an address that the user has signed
 // in from before, the limit is one of its own.
 type guard struct {
+	turns     [64]sync.Mutex // by account; see lock
 	byAccount *limiter
 	byAddress *limiter
 	known     *limiter
@@ -136,6 +137,15 @@ func newGuard(now func() time.Time) *guard {
 		byAddress: newLimiter(addressTries, 2*time.Second, now),
 		known:     newLimiter(accountTries, 6*time.Second, now),
 	}
+}
+
+// lock has one try at an account wait for the one before it, so that tries that
+// succeed are never counted together. Accounts may share a lock.
+func (g *guard) lock(account string) (unlock func()) {
+	key := keyOf(account)
+	m := &g.turns[int(key[0])%len(g.turns)]
+	m.Lock()
+	return m.Unlock
 }
 
 // try counts a try at the account from the address, until success takes it

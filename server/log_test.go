@@ -53,7 +53,13 @@ func TestLog(t *testing.T) {
 		s.send("GET", "/", "", nil, header{"Origin", "https://b.example"})
 	}
 	s.send("GET", "/", "", nil, header{"Origin", "https://a.example"})
+	s.send("GET", "/", "", nil, header{"Origin", "null"}) // nothing to allow
+	s.send("GET", "/", "", nil, header{"Origin", s.url})  // our own
+	for range 2 {
+		s.send("GET", "/", "", nil, header{"X-Forwarded-For", "203.0.113.5"})
+	}
 
+	proxy := 0
 	requests, refused := 0, 0
 	for _, e := range book.lines(t) {
 		switch e["msg"] {
@@ -70,6 +76,10 @@ func TestLog(t *testing.T) {
 			if e["route"] == "/vehicles/" && e["status"] == 201.0 && e["user_id"] != 1.0 {
 				t.Errorf("got user %v in %v", e["user_id"], e)
 			}
+		case "a proxy says where requests come from, but is not trusted; if it is yours, start onenow with the flag":
+			if proxy++; e["flag"] != "--trusted-proxy 127.0.0.1" {
+				t.Errorf("got %v", e)
+			}
 		default:
 			refused++
 			if e["level"] != "WARN" || e["origin"] != "https://b.example" || e["flag"] != "--cors-origin https://b.example" {
@@ -77,8 +87,8 @@ func TestLog(t *testing.T) {
 			}
 		}
 	}
-	if requests != 10 || refused != 1 {
-		t.Errorf("%d requests and %d refused origins are logged, want 10 and 1", requests, refused)
+	if requests != 14 || refused != 1 || proxy != 1 {
+		t.Errorf("%d requests, %d refused origins and %d proxies are logged, want 14, 1 and 1", requests, refused, proxy)
 	}
 	for _, secret := range []string{"SECRET", "pass123", me} {
 		if strings.Contains(book.text.String(), secret) {

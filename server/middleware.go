@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler 
 			// cors names what was asked for; all of it saves further asking.
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 			h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
-		} else if origin := r.Header.Get("Origin"); origin != "" && h.Get("Access-Control-Allow-Origin") == "" {
+		} else if origin := r.Header.Get("Origin"); s.narrowed && h.Get("Access-Control-Allow-Origin") == "" && origin != baseURL(r) {
 			s.noteRefused(origin)
 		}
 		next.ServeHTTP(w, r)
@@ -52,6 +53,9 @@ const maxRefused = 100
 
 // noteRefused tells the log of a refused origin, once.
 func (s *Server) noteRefused(origin string) {
+	if !ValidOrigin(origin) { // nothing that the flag would take
+		return
+	}
 	s.refusedMu.Lock()
 	defer s.refusedMu.Unlock()
 	if _, told := s.refused[origin]; told || len(s.refused) >= maxRefused {
@@ -59,6 +63,24 @@ func (s *Server) noteRefused(origin string) {
 	}
 	s.refused[origin] = struct{}{}
 	s.log.Warn("a page of this origin was refused; to allow it, start onenow with the flag", "origin", origin, "flag", "--cors-origin "+origin)
+}
+
+// ValidOrigin reports whether o is an origin as browsers send it (RFC 6454), of
+// a page that somebody may have meant to call the API.
+func ValidOrigin(o string) bool {
+	u, err := url.Parse(o)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(o) <= 300 &&
+		o == u.Scheme+"://"+u.Host && !strings.ContainsAny(o, "* ")
+}
+
+// noteProxy tells the log, once, of what looks like a proxy that is not trusted:
+// all its clients are one to us then, and slowed down as one.
+func (s *Server) noteProxy(r *http.Request, from netip.Addr) {
+	if (from.IsLoopback() || from.IsPrivate()) && r.Header.Get("X-Forwarded-For") != "" && !s.proxies.trust(from) {
+		s.proxyOnce.Do(func() {
+			s.log.Warn("a proxy says where requests come from, but is not trusted; if it is yours, start onenow with the flag", "flag", "--trusted-proxy "+from.String())
+		})
+	}
 }
 
 // exchange is one request and its answer: what is learnt on the way, for the
@@ -105,6 +127,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		x := &exchange{ResponseWriter: w, id: newRequestID()}
 		x.client, x.https = s.proxies.client(r)
+		s.noteProxy(r, x.client)
 		setHeaders(w.Header(), r, x.id)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		defer func() {
@@ -151,7 +174,7 @@ func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 	}
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
-		slog.String("method", r.Method),
+		slog.String("method", r.Method[:min(len(r.Method), 32)]),
 		slog.String("route", strings.TrimSuffix(r.Pattern, "{$}")), // never the path: it may hold what a client should not have put there
 		slog.Int("status", x.status),
 		slog.Duration("took", took),

@@ -30,7 +30,7 @@ const (
 	headerTimeout   = 10 * time.Second
 	readTimeout     = 30 * time.Second
 	writeTimeout    = 60 * time.Second
-	idleTimeout     = 2 * time.Minute
+	idleTimeout     = 30 * time.Second
 	shutdownTimeout = 10 * time.Second
 
 	maxHeaderBytes = 64 << 10
@@ -58,6 +58,10 @@ type Server struct {
 	registers *limiter
 	proxies   proxies
 
+	largeBodies chan struct{} // a place for each that is being read
+
+	proxyOnce sync.Once // for the warning of a proxy that is not trusted
+	narrowed  bool      // whether only some origins may call
 	refusedMu sync.Mutex
 	refused   map[string]struct{} // the origins that the log has been told of
 
@@ -82,6 +86,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		guard:              newGuard(cfg.DB.Now),
 		registers:          newLimiter(100, time.Second, cfg.DB.Now), // by address
 		proxies:            cfg.TrustedProxies,
+		largeBodies:        make(chan struct{}, largeBodies),
+		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
 		verified:           newTokenCache(),
@@ -108,6 +114,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 	srv := &http.Server{
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 32}, // a connection is one client
 		Handler:                      h,
 		TLSConfig:                    config,
 		ReadHeaderTimeout:            headerTimeout,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 	defer cancel()
 	done := make(chan error, 2)
 	go func() { done <- s.serve(ctx, s.httpServer(s, config), https) }()
-	redirect := m.HTTPHandler(redirectTo(a.Domains, https.Addr().(*net.TCPAddr)))
+	redirect := m.HTTPHandler(s.observe(s.redirectTo(a.Domains, https.Addr().(*net.TCPAddr))))
 	go func() { done <- s.serve(ctx, s.httpServer(redirect, nil), plain) }()
 	err := <-done
 	cancel()
@@ -58,8 +59,14 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 
 // redirectTo sends clients from http to https. 308 keeps the method, which 301
 // makes a GET.
-func redirectTo(domains []string, https *net.TCPAddr) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (s *Server) redirectTo(domains []string, https *net.TCPAddr) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if err := checkFraming(w, r); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(r.URL.Path, "/") {
+			return errPathNotFound
+		}
 		host := strings.ToLower(r.Host)
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
@@ -70,8 +77,10 @@ func redirectTo(domains []string, https *net.TCPAddr) http.Handler {
 		if https.Port != 443 {
 			host = net.JoinHostPort(host, portOf(https))
 		}
-		w.Header().Set("Location", "https://"+host+r.URL.RequestURI())
+		to := url.URL{Scheme: "https", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		w.Header().Set("Location", to.String())
 		w.WriteHeader(http.StatusPermanentRedirect)
+		return nil
 	})
 }
 

@@ -30,7 +30,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if s.registrationClosed {
 		return registerError(http.StatusForbidden, "Registration is closed.")
 	}
-	b, err := readBody(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func registerText(v any) (string, bool) {
 
 // login exchanges a name and a password for tokens.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
-	b, err := readBody(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -115,12 +115,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 // time. newHash is a better hash of the password than the one stored, if there
 // is one.
 func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (ok bool, newHash string, err error) {
+	defer s.guard.lock(name)()
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
 		return false, "", err
 	}
 	defer done()
-	// Within a turn, so that no more tries are under way than can be counted.
 	address := network(exchangeOf(r).client)
 	success, err := s.guard.try(name, address, func() (bool, error) {
 		return s.db.KnownAddress(r.Context(), user.ID, address)
@@ -169,7 +169,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // readRefreshToken returns the claims of the refresh token in r's body, or of
 // an expired one with its refusal.
 func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.Claims, error) {
-	b, err := readBody(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return auth.Claims{}, err
 	}
@@ -223,7 +223,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword sets a new password and ends all of the user's sign-ins.
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	b, err := readBody(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}
