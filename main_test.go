@@ -611,6 +611,20 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// readmeBlock returns the block of the README that is marked as that test's.
+func readmeBlock(t *testing.T, test string) string {
+	t.Helper()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)" + test + ".*?```[a-z]+\n(.*?)```").FindSubmatch(readme)
+	if m == nil {
+		t.Fatalf("no block of %s in the README", test)
+	}
+	return string(m[1])
+}
+
 // TestReadmeWalkthrough runs the README's block of curl commands as it stands,
 // but for the port.
 func TestReadmeWalkthrough(t *testing.T) {
@@ -619,16 +633,9 @@ func TestReadmeWalkthrough(t *testing.T) {
 			t.Skipf("the walk-through needs %s", tool)
 		}
 	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile("(?s)TestReadmeWalkthrough.*?```sh\n(.*?)```").FindSubmatch(readme)
-	if m == nil {
-		t.Fatal("no walk-through in the README")
-	}
+	block := readmeBlock(t, "TestReadmeWalkthrough")
 	p := serve(t, t.TempDir())
-	script := strings.ReplaceAll(string(m[1]), "http://127.0.0.1:8000", p.url)
+	script := strings.ReplaceAll(block, "http://127.0.0.1:8000", p.url)
 	var want strings.Builder
 	for line := range strings.Lines(script) {
 		if answer, ok := strings.CutPrefix(line, "# "); ok {
@@ -651,16 +658,9 @@ func TestSystemdUnit(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("needs systemd-analyze")
 	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile("(?s)TestSystemdUnit.*?```ini\n(.*?)```").FindSubmatch(readme)
-	if m == nil {
-		t.Fatal("no unit in the README")
-	}
+	block := readmeBlock(t, "TestSystemdUnit")
 	unit := filepath.Join(t.TempDir(), "onenow.service")
-	if err := os.WriteFile(unit, bytes.ReplaceAll(m[1], []byte("/usr/local/bin/onenow"), []byte(binary)), 0o644); err != nil {
+	if err := os.WriteFile(unit, []byte(strings.ReplaceAll(block, "/usr/local/bin/onenow", binary)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput()

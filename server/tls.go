@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/acme"
@@ -30,10 +32,7 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 		Prompt:     autocert.AcceptTOS,
 		Cache:      certificates{s.db},
 		HostPolicy: autocert.HostWhitelist(a.Domains...),
-		Client:     &acme.Client{DirectoryURL: a.Directory, UserAgent: "onenow"},
-	}
-	if a.Directory == "" {
-		m.Client.DirectoryURL = autocert.DefaultACMEDirectory
+		Client:     &acme.Client{DirectoryURL: cmp.Or(a.Directory, autocert.DefaultACMEDirectory), UserAgent: "onenow"},
 	}
 	config := m.TLSConfig()
 	config.MinVersion = tls.VersionTLS12
@@ -75,18 +74,13 @@ func (s *Server) redirectTo(domains []string, https *net.TCPAddr) http.Handler {
 			host = domains[0]
 		}
 		if https.Port != 443 {
-			host = net.JoinHostPort(host, portOf(https))
+			host = net.JoinHostPort(host, strconv.Itoa(https.Port))
 		}
 		to := url.URL{Scheme: "https", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 		w.Header().Set("Location", to.String())
 		w.WriteHeader(http.StatusPermanentRedirect)
 		return nil
 	})
-}
-
-func portOf(a *net.TCPAddr) string {
-	_, port, _ := net.SplitHostPort(a.String())
-	return port
 }
 
 // certificates is an autocert.Cache in the database.
