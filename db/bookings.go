@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // BookingID is the id of a booking. Ids are never used again.
@@ -58,8 +60,11 @@ func (d *DB) CreateBooking(ctx context.Context, owner UserID, b Booking) (Bookin
 			return err
 		}
 		id, err := tx.insert("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)", b.Vehicle, b.Start, b.End)
+		if err != nil {
+			return tx.clash(b, err)
+		}
 		b.ID = BookingID(id)
-		return err
+		return nil
 	})
 	return b, err
 }
@@ -161,7 +166,7 @@ func (d *DB) UpdateBooking(ctx context.Context, owner UserID, id BookingID, f Bo
 			return err
 		}
 		_, err = tx.exec("UPDATE bookings SET vehicle_id = ?, start_date = ?, end_date = ? WHERE id = ?", b.Vehicle, b.Start, b.End, id)
-		return err
+		return tx.clash(b, err)
 	})
 	return b, err
 }
@@ -182,7 +187,8 @@ func UnknownVehicle(id string) *Error {
 	return &Error{Kind: ErrInvalid, Field: "vehicle", Message: fmt.Sprintf("Invalid pk %q - object does not exist.", id)}
 }
 
-// checkBooking applies all the rules to b as it is to be stored.
+// checkBooking applies the rules to b as it is to be stored, but for the one
+// that the table's triggers apply; see clash.
 func (tx *Tx) checkBooking(owner UserID, b Booking) error {
 	var vehicleOwner UserID
 	err := tx.queryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
@@ -196,12 +202,15 @@ func (tx *Tx) checkBooking(owner UserID, b Booking) error {
 	case vehicleOwner != owner:
 		return &Error{Kind: ErrForbidden, Message: "You can only book your own vehicles."}
 	}
-	return tx.checkFree(b)
+	return nil
 }
 
-// checkFree refuses b if another booking of its vehicle overlaps it, and names
-// the first that does.
-func (tx *Tx) checkFree(b Booking) error {
+// clash returns what storing b ended with. If a trigger refused b because
+// another booking of its vehicle overlaps it, that names the first that does.
+func (tx *Tx) clash(b Booking, stored error) error {
+	if code(stored) != sqlite3.SQLITE_CONSTRAINT_TRIGGER {
+		return stored
+	}
 	clash, err := scanBooking(tx.queryRow(`
 		SELECT id, vehicle_id, start_date, end_date
 		FROM bookings
@@ -212,11 +221,8 @@ func (tx *Tx) checkFree(b Booking) error {
 			AND id <> ?4
 		ORDER BY start_date
 		LIMIT 1`, b.Vehicle, b.Start, b.End, b.ID).Scan)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return errors.Join(stored, err)
 	}
 	return &Error{
 		Kind:    ErrConflict,

@@ -137,11 +137,12 @@ func (w *writer) run() {
 }
 
 // commit runs first and the writes that are waiting by then in one
-// transaction, and answers them all.
+// transaction, and answers them all. Those that come while it runs are for the
+// next one: the others are being answered while that one is synced.
 func (w *writer) commit(first *pendingWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	group := []*pendingWrite{first}
+	group := w.gather([]*pendingWrite{first})
 	defer func() {
 		for _, p := range group {
 			close(p.done)
@@ -159,33 +160,22 @@ func (w *writer) commit(first *pendingWrite) {
 
 	w.keeper.beforeWrite()
 	if err := w.db.checkPlace(); err != nil {
-		group = append(group, w.waiting()...)
 		fail(err)
 		return
 	}
 	w.tx.endedSignIns = false
 	if _, err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
-		// Those who wait would wait as long again, one after another.
-		group = append(group, w.waiting()...)
+		group = w.gather(group) // they would wait as long again, one after another
 		fail(err)
 		return
 	}
-	for i := 0; i < len(group); i++ {
-		p := group[i]
+	for _, p := range group {
 		if p.err = p.ctx.Err(); p.err == nil {
 			w.tx.now = w.db.Now()
 			if err := w.tx.savepoint(p); err != nil {
 				fail(err)
 				return
 			}
-		}
-		if len(group) == maxGroup {
-			continue
-		}
-		select {
-		case next := <-w.queue:
-			group = append(group, next)
-		default:
 		}
 	}
 	if _, err := w.tx.exec("COMMIT"); err != nil {
@@ -245,16 +235,17 @@ func (w *writer) checkpoint(mode string) (length, moved int, err error) {
 	return length, moved, err
 }
 
-// waiting takes all the writes that wait by now.
-func (w *writer) waiting() (all []*pendingWrite) {
-	for {
+// gather adds the writes that wait by now to a group.
+func (w *writer) gather(group []*pendingWrite) []*pendingWrite {
+	for len(group) < maxGroup {
 		select {
 		case p := <-w.queue:
-			all = append(all, p)
+			group = append(group, p)
 		default:
-			return all
+			return group
 		}
 	}
+	return group
 }
 
 // savepoint runs one write of a group, keeping its own error in p. The error

@@ -1,0 +1,288 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"onenow/db"
+	"onenow/db/dbtest"
+	"onenow/server"
+)
+
+// The benchmarks compare each answer with that of a bare net/http handler that
+// sends the same bytes to the same clients: a number that means the same on
+// every machine. Both are asked in turns, over TCP, by clients that cost as
+// little as clients can.
+
+const (
+	benchClients = 32
+	benchRound   = 4096 // requests to the one before it is the other's turn
+	fleet        = 20   // vehicles of the one owner
+	past         = 20_000
+	longPast     = 2_000_000
+)
+
+// target is something to send requests to.
+type target struct {
+	addr    string
+	request func() []byte // the next request; called by many at once
+	status  int           // what the answers have
+}
+
+// benchShop is a shop with a past: an owner with 20 vehicles, each booked for
+// three days after three days from 2020-01-01 on, so that a month has 200
+// bookings.
+type benchShop struct {
+	addr  string
+	token string
+	next  atomic.Int64 // the next booking's number
+}
+
+func newBenchShop(b *testing.B, bookings int) *benchShop {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "onenow.db")
+	made, err := db.Open(b.Context(), path, dbtest.Schema(b), db.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := made.CreateUser(b.Context(), "shop", hashOf(b, "pass123")); err != nil {
+		b.Fatal(err)
+	}
+	if err := made.Close(); err != nil {
+		b.Fatal(err)
+	}
+	dbtest.Exec(b, path, fmt.Sprintf(`
+		PRAGMA synchronous = OFF;
+		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %d)
+		INSERT INTO vehicles (user_id, make, model, year, plate)
+		SELECT 1, 'Toyota', 'Corolla', 2020, 'LEA-' || (1000 + i) FROM n;
+		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %d)
+		INSERT INTO bookings (vehicle_id, start_date, end_date)
+		SELECT 1 + i %% %[1]d, date('2020-01-01', (3 * (i / %[1]d)) || ' days'), date('2020-01-01', (3 * (i / %[1]d) + 3) || ' days') FROM n;
+		PRAGMA wal_checkpoint(TRUNCATE)`, fleet, bookings))
+
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { null.Close() })
+	s := &shop{t: b, db: dbtest.Open(b, path)}
+	s.url = start(b, server.Config{DB: s.db, Logger: slog.New(slog.NewTextHandler(null, nil))})
+	shop := &benchShop{addr: s.url[len("http://"):], token: s.login("shop", "pass123").Access}
+	shop.next.Store(int64(bookings))
+	return shop
+}
+
+// get is GET path, as a browser's fetch says it.
+func (s *benchShop) get(path string) target {
+	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + s.addr + "\r\nAccept: */*\r\nAuthorization: Bearer " + s.token + "\r\n\r\n")
+	return target{s.addr, func() []byte { return request }, 200}
+}
+
+// post is POST /bookings/, each time of a day that is free.
+func (s *benchShop) post() target {
+	first := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	return target{s.addr, func() []byte {
+		n := int(s.next.Add(1) - 1)
+		day := first.AddDate(0, 0, 3*(n/fleet))
+		body := fmt.Sprintf(`{"vehicle":%d,"start_date":%q,"end_date":%q}`, 1+n%fleet, day.Format(time.DateOnly), day.AddDate(0, 0, 3).Format(time.DateOnly))
+		return fmt.Appendf(nil, "POST /bookings/ HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.addr, s.token, len(body), body)
+	}, 201}
+}
+
+// bare is a server that does nothing but answer t's requests with t's bytes.
+func bare(b *testing.B, t target) target {
+	b.Helper()
+	c := dial(b, t.addr)
+	defer c.conn.Close()
+	body, err := c.do(t)
+	if err != nil {
+		b.Fatal(err)
+	}
+	length := strconv.Itoa(len(body))
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if _, err := io.ReadAll(r.Body); err != nil {
+				b.Error(err)
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", length)
+		w.WriteHeader(t.status)
+		_, _ = w.Write(body)
+	})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = srv.Serve(l) }()
+	b.Cleanup(func() { srv.Close() })
+	t.addr = l.Addr().String()
+	return t
+}
+
+// client is a connection to a server that is kept alive.
+type client struct {
+	conn net.Conn
+	in   *bufio.Reader
+	body []byte
+}
+
+func dial(b *testing.B, addr string) *client {
+	b.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &client{conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}
+}
+
+// do sends t's next request and returns the answer's body, until the next do.
+func (c *client) do(t target) ([]byte, error) {
+	if _, err := c.conn.Write(t.request()); err != nil {
+		return nil, err
+	}
+	line, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	if got, _ := strconv.Atoi(string(line[9:12])); got != t.status {
+		return nil, fmt.Errorf("got %s, want status %d", line, t.status)
+	}
+	length := -1
+	for {
+		if line, err = c.in.ReadSlice('\n'); err != nil {
+			return nil, err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			break
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(value)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c.body = c.body[:0]
+	if length >= 0 {
+		err = c.read(length)
+		return c.body, err
+	}
+	for { // chunks
+		if line, err = c.in.ReadSlice('\n'); err != nil {
+			return nil, err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 32)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.read(int(size)); err != nil {
+			return nil, err
+		}
+		if _, err := c.in.Discard(2); err != nil || size == 0 {
+			return c.body, err
+		}
+	}
+}
+
+// read reads n bytes more of the body.
+func (c *client) read(n int) error {
+	had := len(c.body)
+	c.body = slices.Grow(c.body, n)[:had+n]
+	_, err := io.ReadFull(c.in, c.body[had:])
+	return err
+}
+
+// swarm is what many clients of one target do at once.
+type swarm struct {
+	target  target
+	clients []*client
+}
+
+func newSwarm(b *testing.B, t target, clients int) *swarm {
+	b.Helper()
+	s := &swarm{target: t}
+	for range clients {
+		c := dial(b, t.addr)
+		b.Cleanup(func() { c.conn.Close() })
+		s.clients = append(s.clients, c)
+	}
+	return s
+}
+
+// run sends n requests and returns how long that took.
+func (s *swarm) run(b *testing.B, n int) time.Duration {
+	b.Helper()
+	var sent atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for _, c := range s.clients {
+		wg.Go(func() {
+			for sent.Add(1) <= int64(n) {
+				if _, err := c.do(s.target); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(began)
+}
+
+// compare sends b.N requests to each of two, in turns, and reports the time of
+// the other in proportion to ours: 0.5 is half as fast. What is reported per
+// request is ours and the client's.
+func compare(b *testing.B, clients int, ours, other target) {
+	b.Helper()
+	us, them := newSwarm(b, ours, clients), newSwarm(b, other, clients)
+	us.run(b, clients)
+	them.run(b, clients)
+	var our, their time.Duration
+	b.ReportAllocs()
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= benchRound {
+		n := min(left, benchRound)
+		b.StartTimer()
+		our += us.run(b, n)
+		b.StopTimer()
+		their += them.run(b, n)
+	}
+	b.ReportMetric(float64(their)/float64(our), "ratio")
+}
+
+// BenchmarkRead: answers to GET, each asked for again and again.
+func BenchmarkRead(b *testing.B) {
+	s := newBenchShop(b, past)
+	for _, bench := range []struct{ name, path string }{
+		{"vehicle", "/vehicles/1/"},
+		{"vehicles", "/vehicles/"},
+		{"month", "/bookings/?from=2025-07-01&to=2025-08-01"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			t := s.get(bench.path)
+			compare(b, benchClients, t, bare(b, t))
+		})
+	}
+}
+
+// BenchmarkPost: a booking on disk before the answer.
+func BenchmarkPost(b *testing.B) {
+	s := newBenchShop(b, past)
+	t := s.post()
+	compare(b, benchClients, t, bare(b, t))
+}
