@@ -45,6 +45,7 @@ type DB struct {
 	lease        *lease
 	writer       *writer
 	checkpointer *checkpointer
+	index        *index // nil where there is none
 	reads        *sql.DB
 	stmts        sync.Map // SQL text → *sql.Stmt on reads
 
@@ -135,6 +136,9 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
 	}
+	if d.index, err = openIndex(d.real); err != nil {
+		return cannot("open", d.path, err)
+	}
 	return nil
 }
 
@@ -170,6 +174,9 @@ func (d *DB) Close() error {
 	}
 	if d.lease != nil {
 		d.lease.close()
+	}
+	if d.index != nil && mayClose {
+		errs = append(errs, d.index.close())
 	}
 	if d.file != nil && mayClose {
 		errs = append(errs, d.file.Close()) // last: it takes SQLite's locks along

@@ -20,13 +20,11 @@ func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	f.After, f.Limit = db.BookingID(after), oneMore(limit)
-	bookings, err := s.db.Bookings(r.Context(), actor(r).userID, f)
-	if err != nil {
-		return err
-	}
-	bookings = cutPage(w, r, bookings, limit, func(b db.Booking) int64 { return int64(b.ID) })
-	return writeJSON(w, http.StatusOK, bookings)
+	id := func(b db.Booking) int64 { return int64(b.ID) }
+	return sendList(s, w, r, after, limit, id, func(after int64, limit int) ([]db.Booking, error) {
+		f.After, f.Limit = db.BookingID(after), limit
+		return s.db.Bookings(r.Context(), actor(r).userID, f)
+	})
 }
 
 func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {

@@ -73,8 +73,8 @@ func methodNotAllowed(method string) *apiError {
 // fail answers with err. What is not written for users stays in the log.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
-	if x.status != 0 { // too late to say so
-		x.cause = err
+	if x.status != 0 { // too late to say so: what was sent must not pass for the whole
+		x.cause, x.broken = err, true
 		return
 	}
 	e := toAPIError(err)

@@ -28,21 +28,32 @@ const (
 // maxFields is how many fields a form may have, as in the first implementation.
 const maxFields = 1000
 
+const contentType = "application/json"
+
 // writeJSON answers with v as JSON: compact, in UTF-8, nothing escaped that
 // need not be.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if err := newEncoder(&buf).Encode(v); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	buf.Truncate(buf.Len() - 1) // the encoder's newline
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes()) // a client that is gone is no error of ours
+	sendJSON(w, status, buf.Bytes())
 	return nil
+}
+
+func newEncoder(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc
+}
+
+// sendJSON answers with text, which is JSON.
+func sendJSON(w http.ResponseWriter, status int, text []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that is gone is no error of ours
 }
 
 // body is what a request says, whatever its type: for each field a string,
@@ -60,13 +71,13 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body, error) 
 	if err != nil || len(text) == 0 {
 		return body{}, err
 	}
-	contentType := r.Header.Get("Content-Type")
-	media, params, err := mime.ParseMediaType(contentType)
+	sent := r.Header.Get("Content-Type")
+	media, params, err := mime.ParseMediaType(sent)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		media = ""
 	}
 	switch media {
-	case "application/json":
+	case contentType:
 		return parseJSON(text)
 	case "application/x-www-form-urlencoded":
 		if bytes.Count(text, []byte("&")) >= maxFields {
@@ -80,7 +91,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body, error) 
 	case "multipart/form-data":
 		return parseMultipart(text, params["boundary"])
 	}
-	return nil, detail(http.StatusUnsupportedMediaType, "Unsupported media type %s in request.", quote(contentType))
+	return nil, detail(http.StatusUnsupportedMediaType, "Unsupported media type %s in request.", quote(sent))
 }
 
 func (s *Server) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -94,6 +94,7 @@ type exchange struct {
 	status int        // 0 until the header is written
 	bytes  int64
 	cause  error // why the answer is an error, for the log alone
+	broken bool  // whether the answer stopped halfway
 }
 
 func (x *exchange) WriteHeader(status int) {
@@ -133,11 +134,14 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		defer func() {
 			if v := recover(); v != nil {
 				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-					panic(v) // net/http's way to cut a connection
+					panic(v)
 				}
 				s.fail(x, r, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 			}
 			s.logRequest(r, x, time.Since(start))
+			if x.broken {
+				panic(http.ErrAbortHandler) // net/http's way to cut a connection
+			}
 		}()
 		next.ServeHTTP(x, r)
 	})

@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/big"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"onenow/db"
 )
@@ -72,30 +70,6 @@ func (p *params) page() (after int64, limit int) {
 		}
 	}
 	return after, limit
-}
-
-// oneMore is the limit to ask the database for, to see whether more follow.
-func oneMore(limit int) int {
-	if limit == 0 {
-		return 0
-	}
-	return limit + 1
-}
-
-// cutPage cuts rows to limit, and where more follow, adds a Link header (RFC
-// 8288) to the page after the last one's id.
-func cutPage[T any](w http.ResponseWriter, r *http.Request, rows []T, limit int, id func(T) int64) []T {
-	if limit == 0 || len(rows) <= limit {
-		return rows
-	}
-	rows = rows[:limit]
-	query := url.Values{}
-	for k, v := range parseForm(r.URL.RawQuery) {
-		query.Set(k, v)
-	}
-	query.Set("after", strconv.FormatInt(id(rows[limit-1]), 10))
-	w.Header().Set("Link", "<"+baseURL(r)+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
-	return rows
 }
 
 // pathID returns the id in r's path, or errPathNotFound when that is no number.

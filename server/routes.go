@@ -41,10 +41,10 @@ func (s *Server) routes() http.Handler {
 	route("/password/change", signedIn, methods{{"POST", s.changePassword}})
 	route("/me", signedIn, methods{{"GET", s.me}})
 
-	route("/vehicles", signedIn, methods{{"GET", s.listVehicles}, {"POST", s.createVehicle}})
-	route("/vehicles/{id}", signedIn, methods{{"GET", s.getVehicle}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
-	route("/bookings", signedIn, methods{{"GET", s.listBookings}, {"POST", s.createBooking}})
-	route("/bookings/{id}", signedIn, methods{{"GET", s.getBooking}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
+	route("/vehicles", signedIn, methods{{"GET", s.remembered(s.listVehicles)}, {"POST", s.createVehicle}})
+	route("/vehicles/{id}", signedIn, methods{{"GET", s.remembered(s.getVehicle)}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
+	route("/bookings", signedIn, methods{{"GET", s.remembered(s.listBookings)}, {"POST", s.createBooking}})
+	route("/bookings/{id}", signedIn, methods{{"GET", s.remembered(s.getBooking)}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
 
 	route("/healthz", anyone, methods{{"GET", s.healthz}})
 	route("/readyz", anyone, methods{{"GET", s.readyz}})

@@ -59,6 +59,7 @@ type Server struct {
 	proxies   proxies
 
 	largeBodies chan struct{} // a place for each that is being read
+	largeLists  chan struct{} // a place for each that is being sent
 
 	proxyOnce sync.Once // for the warning of a proxy that is not trusted
 	narrowed  bool      // whether only some origins may call
@@ -66,7 +67,8 @@ type Server struct {
 	refused   map[string]struct{} // the origins that the log has been told of
 
 	tokens   *auth.Tokens
-	verified *tokenCache
+	verified *cache[uint64, string, verifiedToken] // the state is what db.SignInsEnded says
+	answers  *cache[db.Revision, answerKey, *answer]
 	handler  http.Handler
 
 	registrationClosed bool
@@ -90,7 +92,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
-		verified:           newTokenCache(),
+		verified:           newCache[uint64, string, verifiedToken](maxVerified),
+		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers),
+		largeLists:         make(chan struct{}, largeLists),
 		registrationClosed: cfg.RegistrationClosed,
 		maxConnections:     cmp.Or(cfg.MaxConnections, defaultMaxConnections),
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"onenow/auth"
@@ -55,8 +54,9 @@ func (s *Server) authenticate(r *http.Request) error {
 		return err
 	}
 	ended := s.db.SignInsEnded() // before anything is read that it is to date
-	who := s.verified.get(token, ended, s.db.Now())
-	if who == nil {
+	known, ok := s.verified.get(ended, token)
+	who := known.who
+	if !ok || !s.db.Now().Before(known.expiresAt) {
 		claims, err := s.tokens.Parse(token, auth.Access)
 		if err != nil {
 			return accessRefused(err)
@@ -72,7 +72,7 @@ func (s *Server) authenticate(r *http.Request) error {
 			return accessRefused(auth.ErrInvalid)
 		}
 		who = &identity{userID, username}
-		s.verified.put(token, who, ended, claims.ExpiresAt)
+		s.verified.put(ended, token, verifiedToken{who, claims.ExpiresAt}, 1)
 	}
 	exchangeOf(r).user = who
 	return nil
@@ -92,45 +92,12 @@ func bearerToken(r *http.Request) (string, error) {
 	return parts[1], nil
 }
 
-// maxVerified bounds the token cache: about a megabyte.
+// maxVerified bounds how many tokens are remembered: about a megabyte.
 const maxVerified = 2048
 
-// tokenCache remembers who verified access tokens belong to, so that a request
-// costs neither the token's signature nor a query for its sign-in. An entry
-// holds until the token expires or any sign-in ends, which db.SignInsEnded
-// tells.
-type tokenCache struct {
-	mu      sync.RWMutex
-	entries map[string]verifiedToken
-}
-
+// verifiedToken saves checking an access token's signature and sign-in again,
+// until it expires or any sign-in ends, which db.SignInsEnded tells.
 type verifiedToken struct {
 	who       *identity
-	ended     uint64 // db.SignInsEnded before the token was checked
 	expiresAt time.Time
-}
-
-func newTokenCache() *tokenCache { return &tokenCache{entries: map[string]verifiedToken{}} }
-
-// get returns who the token belongs to, or nil if it has to be checked.
-func (c *tokenCache) get(token string, ended uint64, now time.Time) *identity {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	e, ok := c.entries[token]
-	if !ok || e.ended != ended || !now.Before(e.expiresAt) {
-		return nil
-	}
-	return e.who
-}
-
-func (c *tokenCache) put(token string, who *identity, ended uint64, expiresAt time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for old := range c.entries {
-		if len(c.entries) < maxVerified {
-			break
-		}
-		delete(c.entries, old) // any: it costs its owner one check
-	}
-	c.entries[token] = verifiedToken{who, ended, expiresAt}
 }

@@ -38,17 +38,16 @@ func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	f.After, f.Limit = db.VehicleID(after), oneMore(limit)
-	vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
-	if err != nil {
-		return err
-	}
-	vehicles = cutPage(w, r, vehicles, limit, func(v db.Vehicle) int64 { return int64(v.ID) })
-	bodies := make([]vehicleBody, len(vehicles))
-	for i, v := range vehicles {
-		bodies[i] = vehicleBody{v, actor(r).username}
-	}
-	return writeJSON(w, http.StatusOK, bodies)
+	id := func(v vehicleBody) int64 { return int64(v.ID) }
+	return sendList(s, w, r, after, limit, id, func(after int64, limit int) ([]vehicleBody, error) {
+		f.After, f.Limit = db.VehicleID(after), limit
+		vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
+		bodies := make([]vehicleBody, len(vehicles))
+		for i, v := range vehicles {
+			bodies[i] = vehicleBody{v, actor(r).username}
+		}
+		return bodies, err
+	})
 }
 
 func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
