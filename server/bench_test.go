@@ -3,15 +3,18 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +36,8 @@ const (
 	fleet        = 20   // vehicles of the one owner
 	past         = 20_000
 	longPast     = 2_000_000
+
+	month = "/bookings/?from=2025-07-01&to=2025-08-01" // of 200 bookings
 )
 
 // target is something to send requests to.
@@ -92,6 +97,17 @@ func (s *benchShop) get(path string) target {
 	return target{s.addr, func() []byte { return request }, 200}
 }
 
+// fresh is get of what nobody has asked for: a parameter that no list knows is
+// passed over.
+func (s *benchShop) fresh(path string) target {
+	between := "?"
+	if strings.Contains(path, "?") {
+		between = "&"
+	}
+	var n atomic.Int64
+	return target{s.addr, func() []byte { return s.get(path + between + "n=" + strconv.FormatInt(n.Add(1), 10)).request() }, 200}
+}
+
 // post is POST /bookings/, each time of a day that is free.
 func (s *benchShop) post() target {
 	first := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -139,6 +155,7 @@ type client struct {
 	conn net.Conn
 	in   *bufio.Reader
 	body []byte
+	took []time.Duration
 }
 
 func dial(b *testing.B, addr string) *client {
@@ -210,6 +227,7 @@ func (c *client) read(n int) error {
 // swarm is what many clients of one target do at once.
 type swarm struct {
 	target  target
+	think   time.Duration // before each request; then each is timed
 	clients []*client
 }
 
@@ -224,18 +242,24 @@ func newSwarm(b *testing.B, t target, clients int) *swarm {
 	return s
 }
 
-// run sends n requests and returns how long that took.
-func (s *swarm) run(b *testing.B, n int) time.Duration {
+// run sends n requests, or fewer if ctx ends, and returns how long that took.
+// Each client thinks for a while before each.
+func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 	b.Helper()
 	var sent atomic.Int64
 	var wg sync.WaitGroup
 	began := time.Now()
 	for _, c := range s.clients {
 		wg.Go(func() {
-			for sent.Add(1) <= int64(n) {
+			for sent.Add(1) <= int64(n) && ctx.Err() == nil {
+				time.Sleep(s.think)
+				began := time.Now()
 				if _, err := c.do(s.target); err != nil {
 					b.Error(err)
 					return
+				}
+				if s.think > 0 {
+					c.took = append(c.took, time.Since(began))
 				}
 			}
 		})
@@ -250,34 +274,46 @@ func (s *swarm) run(b *testing.B, n int) time.Duration {
 func compare(b *testing.B, clients int, ours, other target) {
 	b.Helper()
 	us, them := newSwarm(b, ours, clients), newSwarm(b, other, clients)
-	us.run(b, clients)
-	them.run(b, clients)
+	us.run(b.Context(), b, clients)
+	them.run(b.Context(), b, clients)
 	var our, their time.Duration
 	b.ReportAllocs()
 	b.ResetTimer()
 	for left := b.N; left > 0; left -= benchRound {
 		n := min(left, benchRound)
 		b.StartTimer()
-		our += us.run(b, n)
+		our += us.run(b.Context(), b, n)
 		b.StopTimer()
-		their += them.run(b, n)
+		their += them.run(b.Context(), b, n)
 	}
 	b.ReportMetric(float64(their)/float64(our), "ratio")
 }
 
-// BenchmarkRead: answers to GET, each asked for again and again.
+// BenchmarkRead asks for the same again and again, which is answered from
+// memory, and for what nobody has asked for, which is not.
 func BenchmarkRead(b *testing.B) {
 	s := newBenchShop(b, past)
 	for _, bench := range []struct{ name, path string }{
 		{"vehicle", "/vehicles/1/"},
 		{"vehicles", "/vehicles/"},
-		{"month", "/bookings/?from=2025-07-01&to=2025-08-01"},
+		{"month", month},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			t := s.get(bench.path)
 			compare(b, benchClients, t, bare(b, t))
 		})
+		b.Run(bench.name+"/fresh", func(b *testing.B) {
+			t := s.fresh(bench.path)
+			compare(b, benchClients, t, bare(b, t))
+		})
 	}
+}
+
+// BenchmarkReadAll sends the whole past.
+func BenchmarkReadAll(b *testing.B) {
+	s := newBenchShop(b, past)
+	t := s.get("/bookings/")
+	compare(b, benchClients, t, bare(b, t))
 }
 
 // BenchmarkPost: a booking on disk before the answer.
@@ -285,4 +321,54 @@ func BenchmarkPost(b *testing.B) {
 	s := newBenchShop(b, past)
 	t := s.post()
 	compare(b, benchClients, t, bare(b, t))
+}
+
+// BenchmarkLongPast compares what is answered from a long past with the same
+// from a short one: what grows with the past has a ratio below 1.
+func BenchmarkLongPast(b *testing.B) {
+	short, long := newBenchShop(b, past), newBenchShop(b, longPast)
+	b.Run("month", func(b *testing.B) { compare(b, benchClients, long.fresh(month), short.fresh(month)) })
+	b.Run("post", func(b *testing.B) { compare(b, benchClients, long.post(), short.post()) })
+}
+
+// BenchmarkReadWhileWriting compares the 99th percentile of how long readers
+// wait while nobody writes with that while as many write as can.
+func BenchmarkReadWhileWriting(b *testing.B) {
+	s := newBenchShop(b, past)
+	for _, bench := range []struct{ name, path string }{
+		{"vehicle", "/vehicles/1/"},
+		{"month", month},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			alone, beside := newSwarm(b, s.get(bench.path), 32), newSwarm(b, s.get(bench.path), 32)
+			alone.think, beside.think = 1, 1
+			writers := newSwarm(b, s.post(), benchClients)
+			b.ResetTimer()
+			for left := b.N; left > 0; left -= benchRound {
+				n := min(left, benchRound)
+				alone.run(b.Context(), b, n)
+				ctx, cancel := context.WithCancel(b.Context())
+				stopped := make(chan struct{})
+				go func() {
+					defer close(stopped)
+					writers.run(ctx, b, math.MaxInt)
+				}()
+				beside.run(b.Context(), b, n)
+				cancel()
+				<-stopped
+			}
+			b.ReportMetric(float64(alone.p99())/float64(beside.p99()), "ratio")
+			b.ReportMetric(float64(alone.p99().Microseconds()), "alone-µs")
+			b.ReportMetric(float64(beside.p99().Microseconds()), "beside-µs")
+		})
+	}
+}
+
+func (s *swarm) p99() time.Duration {
+	var all []time.Duration
+	for _, c := range s.clients {
+		all = append(all, c.took...)
+	}
+	slices.Sort(all)
+	return all[len(all)*99/100]
 }

@@ -7,7 +7,7 @@ import (
 	"onenow/db"
 )
 
-func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) listBookings(r *http.Request) (*answer, error) {
 	p := newParams(r)
 	f := db.BookingFilter{
 		From:        p.date("from"),
@@ -18,13 +18,15 @@ func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
 	}
 	after, limit := p.page()
 	if err := p.err(); err != nil {
-		return err
+		return nil, err
 	}
-	id := func(b db.Booking) int64 { return int64(b.ID) }
-	return sendList(s, w, r, after, limit, id, func(after int64, limit int) ([]db.Booking, error) {
-		f.After, f.Limit = db.BookingID(after), limit
-		return s.db.Bookings(r.Context(), actor(r).userID, f)
-	})
+	return list[db.Booking]{after, limit,
+		func(b db.Booking) int64 { return int64(b.ID) },
+		func(after int64, limit int) ([]db.Booking, error) {
+			f.After, f.Limit = db.BookingID(after), limit
+			return s.db.Bookings(r.Context(), actor(r).userID, f)
+		},
+	}.answer(s, r)
 }
 
 func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
@@ -39,12 +41,12 @@ func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, b)
 }
 
-func (s *Server) getBooking(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getBooking(r *http.Request) (*answer, error) {
 	b, err := s.pathBooking(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeJSON(w, http.StatusOK, b)
+	return answerJSON(b)
 }
 
 // pathBooking returns the actor's booking that r's path names.

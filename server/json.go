@@ -30,16 +30,22 @@ const maxFields = 1000
 
 const contentType = "application/json"
 
-// writeJSON answers with v as JSON: compact, in UTF-8, nothing escaped that
-// need not be.
+// writeJSON answers with v as JSON.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
+	text, err := toJSON(v)
+	if err == nil {
+		sendJSON(w, status, text)
+	}
+	return err
+}
+
+// toJSON returns v as JSON: compact, in UTF-8, nothing escaped that need not be.
+func toJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	if err := newEncoder(&buf).Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	buf.Truncate(buf.Len() - 1) // the encoder's newline
-	sendJSON(w, status, buf.Bytes())
-	return nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 func newEncoder(w io.Writer) *json.Encoder {

@@ -21,7 +21,7 @@ type vehicleBody struct {
 	User string `json:"user"` // its owner's name
 }
 
-func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) listVehicles(r *http.Request) (*answer, error) {
 	p := newParams(r)
 	var f db.VehicleFilter
 	f.AvailableFrom, f.AvailableTo = p.date("available_from"), p.date("available_to")
@@ -36,18 +36,20 @@ func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 		p.errs.add("", "End date must be after start date.")
 	}
 	if err := p.err(); err != nil {
-		return err
+		return nil, err
 	}
-	id := func(v vehicleBody) int64 { return int64(v.ID) }
-	return sendList(s, w, r, after, limit, id, func(after int64, limit int) ([]vehicleBody, error) {
-		f.After, f.Limit = db.VehicleID(after), limit
-		vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
-		bodies := make([]vehicleBody, len(vehicles))
-		for i, v := range vehicles {
-			bodies[i] = vehicleBody{v, actor(r).username}
-		}
-		return bodies, err
-	})
+	return list[vehicleBody]{after, limit,
+		func(v vehicleBody) int64 { return int64(v.ID) },
+		func(after int64, limit int) ([]vehicleBody, error) {
+			f.After, f.Limit = db.VehicleID(after), limit
+			vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
+			bodies := make([]vehicleBody, len(vehicles))
+			for i, v := range vehicles {
+				bodies[i] = vehicleBody{v, actor(r).username}
+			}
+			return bodies, err
+		},
+	}.answer(s, r)
 }
 
 func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -62,12 +64,12 @@ func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, vehicleBody{v, actor(r).username})
 }
 
-func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getVehicle(r *http.Request) (*answer, error) {
 	v, err := s.pathVehicle(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeJSON(w, http.StatusOK, vehicleBody{v, actor(r).username})
+	return answerJSON(vehicleBody{v, actor(r).username})
 }
 
 // pathVehicle returns the actor's vehicle that r's path names.

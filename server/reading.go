@@ -1,0 +1,185 @@
+package server
+
+import (
+	"bytes"
+	"cmp"
+	"hash/maphash"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"onenow/db"
+)
+
+// reader finds the answer to a GET in the database.
+type reader func(r *http.Request) (*answer, error)
+
+// answer is what a reader answers with, as 200.
+type answer struct {
+	body []byte // JSON
+	link string // a Link header, or ""
+
+	stream func(http.ResponseWriter) error // sends one that is too long to be kept as a whole
+}
+
+// answerJSON is an answer with v as JSON.
+func answerJSON(v any) (*answer, error) {
+	body, err := toJSON(v)
+	return &answer{body: body}, err
+}
+
+func (a *answer) send(w http.ResponseWriter) error {
+	if a.stream != nil {
+		return a.stream(w)
+	}
+	if a.link != "" {
+		w.Header().Set("Link", a.link)
+	}
+	sendJSON(w, http.StatusOK, a.body)
+	return nil
+}
+
+// Answers are remembered up to maxAnswers bytes of them, none of more than
+// maxAnswer: a busy fleet's month.
+const (
+	maxAnswers = 4 << 20
+	maxAnswer  = 256 << 10
+)
+
+// answerKey is all that an answer depends on beside what is in the database.
+type answerKey struct {
+	user  db.UserID
+	https bool // this and the host are in a Link header
+	host  string
+	uri   string
+}
+
+// remembered makes a handler of read that answers the same request as before
+// where nothing has been written since, by whatever process. Of many who ask the
+// same at once one reads, and the others wait for its answer.
+func (s *Server) remembered(read reader) handler {
+	seed := maphash.MakeSeed()
+	var turns [64]sync.Mutex // by key
+	find := func(key answerKey, r *http.Request) (*answer, error) {
+		turn := &turns[maphash.Comparable(seed, key)%uint64(len(turns))]
+		turn.Lock()
+		defer turn.Unlock()
+		revision, known := s.db.Revision() // before anything is read
+		if a, ok := s.answers.get(revision, key); ok && known {
+			return a, nil
+		}
+		a, err := read(r)
+		if err == nil && a.stream == nil && len(a.body) <= maxAnswer && known {
+			s.answers.put(revision, key, a, len(a.body)+len(a.link)+len(key.host)+len(key.uri)+200)
+		}
+		return a, err
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		x := exchangeOf(r)
+		key := answerKey{x.user.userID, x.https, r.Host, r.RequestURI}
+		revision, known := s.db.Revision()
+		a, ok := s.answers.get(revision, key)
+		if !ok || !known {
+			var err error
+			if a, err = find(key, r); err != nil {
+				return err
+			}
+		}
+		return a.send(w)
+	}
+}
+
+// A list of up to smallList rows is read at once and is as of one moment. A
+// longer one is sent while it is read, largePart rows at a time, each part as
+// of one moment: a slow client then keeps neither the database nor much memory
+// to itself. largeLists of those are sent at a time.
+const (
+	smallList  = 4096
+	largePart  = 32768
+	largeLists = 4
+)
+
+// list is the rows of a collection: limit of them, or all if that is 0. read
+// returns up to limit rows, by ascending id, with ids above after.
+type list[T any] struct {
+	after int64
+	limit int
+	id    func(T) int64
+	read  func(after int64, limit int) ([]T, error)
+}
+
+func (l list[T]) answer(s *Server, r *http.Request) (*answer, error) {
+	rows, err := l.read(l.after, cmp.Or(l.limit, smallList)+1) // one more, to see whether more follow
+	if err != nil {
+		return nil, err
+	}
+	if l.limit == 0 && len(rows) > smallList {
+		return &answer{stream: func(w http.ResponseWriter) error { return l.stream(s, w, r) }}, nil
+	}
+	link := ""
+	if l.limit > 0 && len(rows) > l.limit {
+		rows = rows[:l.limit]
+		link = nextPage(r, l.id(rows[l.limit-1]))
+	}
+	a, err := answerJSON(rows)
+	a.link = link
+	return a, err
+}
+
+// nextPage is a Link header (RFC 8288) to the page after a row's id.
+func nextPage(r *http.Request, after int64) string {
+	query := url.Values{}
+	for k, v := range parseForm(r.URL.RawQuery) {
+		query.Set(k, v)
+	}
+	query.Set("after", strconv.FormatInt(after, 10))
+	return "<" + baseURL(r) + r.URL.EscapedPath() + "?" + query.Encode() + `>; rel="next"`
+}
+
+// stream sends all rows, in parts.
+func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error {
+	select {
+	case s.largeLists <- struct{}{}:
+		defer func() { <-s.largeLists }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	const piece = 32 << 10
+	var text bytes.Buffer
+	enc := newEncoder(&text)
+	between := byte('[')
+	for {
+		rows, err := l.read(l.after, largePart)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			text.WriteByte(between)
+			between = ','
+			if err := enc.Encode(row); err != nil {
+				return err
+			}
+			text.Truncate(text.Len() - 1) // the encoder's newline
+			if text.Len() < piece {
+				continue
+			}
+			w.Header().Set("Content-Type", contentType)
+			if _, err := w.Write(text.Bytes()); err != nil {
+				return err
+			}
+			text.Reset()
+		}
+		if len(rows) < largePart {
+			break
+		}
+		l.after = l.id(rows[len(rows)-1])
+	}
+	if between == '[' { // they have been deleted meanwhile
+		text.WriteByte(between)
+	}
+	text.WriteByte(']')
+	w.Header().Set("Content-Type", contentType)
+	_, err := w.Write(text.Bytes())
+	return err
+}
