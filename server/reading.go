@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"time"
 
 	"onenow/db"
 )
@@ -93,12 +94,16 @@ func (s *Server) remembered(read reader) handler {
 // A list of up to smallList rows is read at once and is as of one moment. A
 // longer one is sent while it is read, largePart rows at a time, each part as
 // of one moment: a slow client then keeps neither the database nor much memory
-// to itself. largeLists of those are sent at a time.
+// to itself. largeLists of those are sent at a time, each as long as its client
+// goes on taking a piece within pieceTimeout.
 const (
 	smallList  = 4096
-	largePart  = 32768
-	largeLists = 4
+	largePart  = 32768 // some 3 MB
+	largeLists = 8
+	piece      = 32 << 10 // bytes
 )
+
+var pieceTimeout = 15 * time.Second // a variable for the tests' sake
 
 // list is the rows of a collection: limit of them, or all if that is 0. read
 // returns up to limit rows, by ascending id, with ids above after.
@@ -145,7 +150,8 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	const piece = 32 << 10
+	w.Header().Set("Content-Type", contentType)
+	conn := http.NewResponseController(w)
 	var text bytes.Buffer
 	enc := newEncoder(&text)
 	between := byte('[')
@@ -164,7 +170,9 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 			if text.Len() < piece {
 				continue
 			}
-			w.Header().Set("Content-Type", contentType)
+			if err := conn.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
+				return err
+			}
 			if _, err := w.Write(text.Bytes()); err != nil {
 				return err
 			}
@@ -179,7 +187,6 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		text.WriteByte(between)
 	}
 	text.WriteByte(']')
-	w.Header().Set("Content-Type", contentType)
 	_, err := w.Write(text.Bytes())
 	return err
 }
