@@ -170,12 +170,18 @@ func (w *writer) commit(first *pendingWrite) {
 		return
 	}
 	for _, p := range group {
-		if p.err = p.ctx.Err(); p.err == nil {
-			w.tx.now = w.db.Now()
-			if err := w.tx.savepoint(p); err != nil {
-				fail(err)
+		if p.err = p.ctx.Err(); p.err != nil {
+			continue
+		}
+		w.tx.now = w.db.Now()
+		if len(group) == 1 { // there are no others to keep
+			if p.err = runSafely(p.fn, w.tx); p.err != nil {
+				fail(p.err)
 				return
 			}
+		} else if err := w.tx.savepoint(p); err != nil {
+			fail(err)
+			return
 		}
 	}
 	if _, err := w.tx.exec("COMMIT"); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -51,6 +53,7 @@ type target struct {
 // three days after three days from 2020-01-01 on, so that a month has 200
 // bookings.
 type benchShop struct {
+	path  string
 	addr  string
 	token string
 	next  atomic.Int64 // the next booking's number
@@ -58,7 +61,23 @@ type benchShop struct {
 
 func newBenchShop(b *testing.B, bookings int) *benchShop {
 	b.Helper()
-	path := filepath.Join(b.TempDir(), "onenow.db")
+	path := benchFile(b, bookings)
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { null.Close() })
+	s := &shop{t: b, db: dbtest.Open(b, path)}
+	s.url = start(b, server.Config{DB: s.db, Logger: slog.New(slog.NewTextHandler(null, nil))})
+	shop := &benchShop{path: path, addr: s.url[len("http://"):], token: s.login("shop", "pass123").Access}
+	shop.next.Store(int64(bookings))
+	return shop
+}
+
+// benchFile makes the file of a benchShop.
+func benchFile(b *testing.B, bookings int) (path string) {
+	b.Helper()
+	path = filepath.Join(b.TempDir(), "onenow.db")
 	made, err := db.Open(b.Context(), path, dbtest.Schema(b), db.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -78,17 +97,7 @@ func newBenchShop(b *testing.B, bookings int) *benchShop {
 		INSERT INTO bookings (vehicle_id, start_date, end_date)
 		SELECT 1 + i %% %[1]d, date('2020-01-01', (3 * (i / %[1]d)) || ' days'), date('2020-01-01', (3 * (i / %[1]d) + 3) || ' days') FROM n;
 		PRAGMA wal_checkpoint(TRUNCATE)`, fleet, bookings))
-
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { null.Close() })
-	s := &shop{t: b, db: dbtest.Open(b, path)}
-	s.url = start(b, server.Config{DB: s.db, Logger: slog.New(slog.NewTextHandler(null, nil))})
-	shop := &benchShop{addr: s.url[len("http://"):], token: s.login("shop", "pass123").Access}
-	shop.next.Store(int64(bookings))
-	return shop
+	return path
 }
 
 // get is GET path, as a browser's fetch says it.
@@ -108,13 +117,17 @@ func (s *benchShop) fresh(path string) target {
 	return target{s.addr, func() []byte { return s.get(path + between + "n=" + strconv.FormatInt(n.Add(1), 10)).request() }, 200}
 }
 
+// slot is what the nth booking books.
+func slot(n int) (vehicle int, start, end string) {
+	day := time.Date(2020, 1, 1+3*(n/fleet), 0, 0, 0, 0, time.UTC)
+	return 1 + n%fleet, day.Format(time.DateOnly), day.AddDate(0, 0, 3).Format(time.DateOnly)
+}
+
 // post is POST /bookings/, each time of a day that is free.
 func (s *benchShop) post() target {
-	first := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	return target{s.addr, func() []byte {
-		n := int(s.next.Add(1) - 1)
-		day := first.AddDate(0, 0, 3*(n/fleet))
-		body := fmt.Sprintf(`{"vehicle":%d,"start_date":%q,"end_date":%q}`, 1+n%fleet, day.Format(time.DateOnly), day.AddDate(0, 0, 3).Format(time.DateOnly))
+		vehicle, start, end := slot(int(s.next.Add(1) - 1))
+		body := fmt.Sprintf(`{"vehicle":%d,"start_date":%q,"end_date":%q}`, vehicle, start, end)
 		return fmt.Appendf(nil, "POST /bookings/ HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.addr, s.token, len(body), body)
 	}, 201}
 }
@@ -155,7 +168,7 @@ type client struct {
 	conn net.Conn
 	in   *bufio.Reader
 	body []byte
-	took []time.Duration
+	took times
 }
 
 func dial(b *testing.B, addr string) *client {
@@ -227,7 +240,7 @@ func (c *client) read(n int) error {
 // swarm is what many clients of one target do at once.
 type swarm struct {
 	target  target
-	think   time.Duration // before each request; then each is timed
+	timed   bool // each request
 	clients []*client
 }
 
@@ -243,7 +256,6 @@ func newSwarm(b *testing.B, t target, clients int) *swarm {
 }
 
 // run sends n requests, or fewer if ctx ends, and returns how long that took.
-// Each client thinks for a while before each.
 func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 	b.Helper()
 	var sent atomic.Int64
@@ -252,13 +264,12 @@ func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 	for _, c := range s.clients {
 		wg.Go(func() {
 			for sent.Add(1) <= int64(n) && ctx.Err() == nil {
-				time.Sleep(s.think)
 				began := time.Now()
 				if _, err := c.do(s.target); err != nil {
 					b.Error(err)
 					return
 				}
-				if s.think > 0 {
+				if s.timed {
 					c.took = append(c.took, time.Since(began))
 				}
 			}
@@ -323,6 +334,81 @@ func BenchmarkPost(b *testing.B) {
 	compare(b, benchClients, t, bare(b, t))
 }
 
+// BenchmarkPostLatency compares one client's booking, from request to answer,
+// with nothing but its row and a commit, by prepared statements: the medians, as
+// a disk has its moods.
+func BenchmarkPostLatency(b *testing.B) {
+	s := newBenchShop(b, past)
+	one, post := dial(b, s.addr), s.post()
+	defer one.conn.Close()
+	commit, checkpoint := committer(b, benchFile(b, past))
+	var ours, bare times
+	b.ResetTimer()
+	for n := range b.N {
+		b.StartTimer()
+		ours.add(func() {
+			if _, err := one.do(post); err != nil {
+				b.Fatal(err)
+			}
+		})
+		b.StopTimer()
+		bare.add(commit)
+		if n%64 == 63 {
+			checkpoint()
+		}
+	}
+	b.ReportMetric(float64(bare.percentile(50))/float64(ours.percentile(50)), "ratio")
+}
+
+// times are how long a thing took, again and again.
+type times []time.Duration
+
+func (t *times) add(do func()) {
+	began := time.Now()
+	do()
+	*t = append(*t, time.Since(began))
+}
+
+func (t times) percentile(p int) time.Duration {
+	slices.Sort(t)
+	return t[len(t)*p/100]
+}
+
+// committer opens the file at path as onenow does, and returns what stores a
+// booking without it, and what moves the log into the file.
+func committer(b *testing.B, path string) (commit, checkpoint func()) {
+	b.Helper()
+	file, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)&_pragma=foreign_keys(1)&_pragma=cache_size(-4000)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	file.SetMaxOpenConns(1)
+	b.Cleanup(func() { file.Close() })
+	prepare := func(query string) func(...any) {
+		st, err := file.PrepareContext(b.Context(), query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { st.Close() })
+		return func(args ...any) {
+			if _, err := st.Exec(args...); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	begin, end := prepare("BEGIN IMMEDIATE"), prepare("COMMIT")
+	insert := prepare("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)")
+	move := prepare("PRAGMA wal_checkpoint(PASSIVE)")
+	n := past
+	return func() {
+		vehicle, from, to := slot(n)
+		n++
+		begin()
+		insert(vehicle, from, to)
+		end()
+	}, func() { move() }
+}
+
 // BenchmarkLongPast compares what is answered from a long past with the same
 // from a short one: what grows with the past has a ratio below 1.
 func BenchmarkLongPast(b *testing.B) {
@@ -341,7 +427,7 @@ func BenchmarkReadWhileWriting(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			alone, beside := newSwarm(b, s.get(bench.path), 32), newSwarm(b, s.get(bench.path), 32)
-			alone.think, beside.think = 1, 1
+			alone.timed, beside.timed = true, true
 			writers := newSwarm(b, s.post(), benchClients)
 			b.ResetTimer()
 			for left := b.N; left > 0; left -= benchRound {
@@ -357,18 +443,126 @@ func BenchmarkReadWhileWriting(b *testing.B) {
 				cancel()
 				<-stopped
 			}
-			b.ReportMetric(float64(alone.p99())/float64(beside.p99()), "ratio")
-			b.ReportMetric(float64(alone.p99().Microseconds()), "alone-µs")
-			b.ReportMetric(float64(beside.p99().Microseconds()), "beside-µs")
+			b.ReportMetric(float64(alone.percentile(99))/float64(beside.percentile(99)), "ratio")
+			b.ReportMetric(float64(alone.percentile(99).Microseconds()), "alone-µs")
+			b.ReportMetric(float64(beside.percentile(99).Microseconds()), "beside-µs")
 		})
 	}
 }
 
-func (s *swarm) p99() time.Duration {
-	var all []time.Duration
+// percentile is that of all the clients' times.
+func (s *swarm) percentile(p int) time.Duration {
+	var all times
 	for _, c := range s.clients {
 		all = append(all, c.took...)
 	}
-	slices.Sort(all)
-	return all[len(all)*99/100]
+	return all.percentile(p)
+}
+
+// BenchmarkProcess runs the program as a shop does, with a long past: how large
+// it is, how soon it listens, in proportion to a short past, and how much memory
+// it has before all of the above and at most during it.
+func BenchmarkProcess(b *testing.B) {
+	binary := filepath.Join(b.TempDir(), "onenow")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "onenow")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	short, long := benchFile(b, past), benchFile(b, longPast)
+	var startShort, startLong times
+	var idle, peak int
+	booked := longPast
+	for b.Loop() {
+		p := runProcess(b, binary, short)
+		startShort = append(startShort, p.start)
+		p.stop()
+		p = runProcess(b, binary, long)
+		startLong = append(startLong, p.start)
+		time.Sleep(time.Second)
+		idle = p.memory("VmRSS")
+		s := &benchShop{addr: p.addr, token: (&shop{t: b, url: "http://" + p.addr}).login("shop", "pass123").Access}
+		s.next.Store(int64(booked))
+		var all sync.WaitGroup
+		for _, load := range []struct {
+			target
+			requests int
+		}{
+			{s.get("/vehicles/1/"), 10_000},
+			{s.fresh("/vehicles/"), 10_000},
+			{s.fresh(month), 10_000},
+			{s.get(fmt.Sprintf("/bookings/?after=%d", longPast-past)), 2 * benchClients},
+			{s.post(), 10_000},
+		} {
+			swarm := newSwarm(b, load.target, benchClients)
+			all.Go(func() { swarm.run(b.Context(), b, load.requests) })
+		}
+		all.Wait()
+		booked = int(s.next.Load())
+		peak = p.memory("VmHWM")
+		p.stop()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(info.Size())/(1<<20), "binary-MiB")
+	b.ReportMetric(float64(startLong.percentile(50).Microseconds())/1000, "start-ms")
+	b.ReportMetric(float64(startShort.percentile(50))/float64(startLong.percentile(50)), "start-ratio")
+	b.ReportMetric(float64(idle)/1024, "idle-MiB")
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
+}
+
+// process is the program, serving.
+type process struct {
+	b     *testing.B
+	cmd   *exec.Cmd
+	addr  string
+	start time.Duration // until it listened
+}
+
+func runProcess(b *testing.B, binary, path string) *process {
+	b.Helper()
+	p := &process{b: b, cmd: exec.Command(binary, "serve", "--addr", "127.0.0.1:0", "--db", path)}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	if err := p.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n') // "onenow serves onenow.db at http://127.0.0.1:8080/"
+	p.start = time.Since(began)
+	_, p.addr, _ = strings.Cut(strings.TrimSuffix(line, "/\n"), "http://")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+// memory is a figure in kB from /proc/PID/status.
+func (p *process) memory(name string) int {
+	p.b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.b.Skip("no /proc here to tell the memory by")
+	}
+	_, rest, _ := strings.Cut(string(text), name+":")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	return kb
+}
+
+func (p *process) stop() {
+	p.b.Helper()
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		p.b.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.b.Fatal(err)
+	}
 }
