@@ -318,3 +318,32 @@ func TestFrozen(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMemory has a shop signed in and at work: at rest it takes little.
+func TestMemory(t *testing.T) {
+	dir := t.TempDir()
+	onenow(t, dir, "pass123\n", 0, "create-user", "shop")
+	p := serve(t, dir)
+	token := p.login("shop", "pass123")
+	for i := range 200 {
+		p.post("/vehicles/", token, fmt.Sprintf(`{"make":"Kia","model":"Rio","year":2020,"plate":"A-%d"}`, i))
+		p.get("/vehicles/", token)
+	}
+	const most = 24 << 10 // kB
+	var rss int
+	for range 100 {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(text), "VmRSS:")
+		if _, err := fmt.Sscan(rest, &rss); err != nil {
+			t.Fatal(err)
+		}
+		if rss < most {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("takes %d kB, want less than %d", rss, most)
+}

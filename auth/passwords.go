@@ -9,8 +9,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -26,6 +29,8 @@ const (
 	hashLen = 32
 )
 
+const restTime = time.Second
+
 // ErrHash is returned for a stored hash that cannot be read.
 var ErrHash = errors.New("unreadable password hash")
 
@@ -34,14 +39,19 @@ var ErrHash = errors.New("unreadable password hash")
 var nobody = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
 
 // Turns lets no more goroutines hash at once than there are CPUs, since each
-// hash takes 19 MiB and all of a CPU.
+// hash takes 19 MiB and all of a CPU. It gives that memory back to the system
+// once there has been no turn for a while, which the runtime would do minutes
+// later.
 type Turns struct {
 	slots chan struct{}
+	rest  *time.Timer // from the end of a turn
 }
 
 // NewTurns returns a Turns ready for use.
 func NewTurns() *Turns {
-	return &Turns{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	rest := time.AfterFunc(math.MaxInt64, debug.FreeOSMemory)
+	rest.Stop()
+	return &Turns{make(chan struct{}, runtime.GOMAXPROCS(0)), rest}
 }
 
 // Take waits for a turn, which lasts until done is called, or returns ctx's
@@ -49,7 +59,10 @@ func NewTurns() *Turns {
 func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	select {
 	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, nil
+		return func() {
+			<-t.slots
+			t.rest.Reset(restTime)
+		}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

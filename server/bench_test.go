@@ -335,29 +335,39 @@ func BenchmarkPost(b *testing.B) {
 }
 
 // BenchmarkPostLatency compares one client's booking, from request to answer,
-// with nothing but its row and a commit, by prepared statements: the medians, as
-// a disk has its moods.
+// with a bare handler's answer and after it a commit of the row by prepared
+// statements; and with that commit alone. It compares medians: a disk has its
+// moods.
 func BenchmarkPostLatency(b *testing.B) {
 	s := newBenchShop(b, past)
 	one, post := dial(b, s.addr), s.post()
 	defer one.conn.Close()
 	commit, checkpoint := committer(b, benchFile(b, past))
-	var ours, bare times
+	handler := bare(b, post)
+	other := dial(b, handler.addr)
+	defer other.conn.Close()
+	do := func(c *client, t target) func() {
+		return func() {
+			if _, err := c.do(t); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	var ours, sent, commits times
 	b.ResetTimer()
 	for n := range b.N {
 		b.StartTimer()
-		ours.add(func() {
-			if _, err := one.do(post); err != nil {
-				b.Fatal(err)
-			}
-		})
+		ours.add(do(one, post))
 		b.StopTimer()
-		bare.add(commit)
+		commits.add(commit)
+		sent.add(do(other, handler))
 		if n%64 == 63 {
 			checkpoint()
 		}
 	}
-	b.ReportMetric(float64(bare.percentile(50))/float64(ours.percentile(50)), "ratio")
+	b.ReportMetric(float64(commits.percentile(50)+sent.percentile(50))/float64(ours.percentile(50)), "ratio")
+	b.ReportMetric(float64(commits.percentile(50))/float64(ours.percentile(50)), "commit-ratio")
+	b.ReportMetric(float64(commits.percentile(50).Microseconds()), "commit-µs")
 }
 
 // times are how long a thing took, again and again.
@@ -461,7 +471,7 @@ func (s *swarm) percentile(p int) time.Duration {
 
 // BenchmarkProcess runs the program as a shop does, with a long past: how large
 // it is, how soon it listens, in proportion to a short past, and how much memory
-// it has before all of the above and at most during it.
+// it has when it rests and at most during all of the above.
 func BenchmarkProcess(b *testing.B) {
 	binary := filepath.Join(b.TempDir(), "onenow")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "onenow")
@@ -483,9 +493,9 @@ func BenchmarkProcess(b *testing.B) {
 		p.stop()
 		p = runProcess(b, binary, long)
 		startLong = append(startLong, p.start)
-		time.Sleep(time.Second)
-		idle = p.memory("VmRSS")
 		s := &benchShop{addr: p.addr, token: (&shop{t: b, url: "http://" + p.addr}).login("shop", "pass123").Access}
+		time.Sleep(3 * time.Second)
+		idle = p.memory("VmRSS")
 		s.next.Store(int64(booked))
 		var all sync.WaitGroup
 		for _, load := range []struct {
