@@ -163,7 +163,7 @@ func TestBodies(t *testing.T) {
 		"HTML in an answer is as it was sent":   {"PATCH", "/vehicles/2/", `{"model":"<b>&"}`, 200, `{"id":2,"make":"Toyota","model":"<b>&","year":2020,"plate":"ABC124","user":"shop"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f.as(t).send(c.method, c.path, f.me, c.body).want(t, c.status, c.want)
+			f.as(t).loosely().send(c.method, c.path, f.me, c.body).want(t, c.status, c.want)
 		})
 	}
 }
@@ -186,7 +186,7 @@ func TestValues(t *testing.T) {
 		"a key in other letters": {`{"make":"a","MAKE":"x","model":"b","year":2020,"plate":"V10"}`, `"make":"a","model":"b","year":2020,"plate":"V10"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := f.as(t).send("POST", "/vehicles/", f.me, c.body)
+			a := f.as(t).loosely().send("POST", "/vehicles/", f.me, c.body)
 			if a.status != 201 || !strings.Contains(a.body, c.want) {
 				t.Errorf("got %d %s\nwant 201 with %s", a.status, a.body, c.want)
 			}
@@ -194,7 +194,7 @@ func TestValues(t *testing.T) {
 	}
 	for i, vehicle := range []string{`1`, `"1"`, `" 1 "`, `1.0`, `"01"`, `"+1"`} {
 		body := fmt.Sprintf(`{"vehicle":%s,"start_date":"2030-01-%02d","end_date":"2030-01-%02d"}`, vehicle, i+1, i+2)
-		a := f.send("POST", "/bookings/", f.me, body)
+		a := f.loosely().send("POST", "/bookings/", f.me, body)
 		if a.status != 201 || !strings.Contains(a.body, `"vehicle":1,`) {
 			t.Errorf("vehicle %s: got %d %s, want 201", vehicle, a.status, a.body)
 		}
@@ -209,7 +209,7 @@ func TestValues(t *testing.T) {
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"\u212a 1"}`).want(t, 201, "") // Kelvin
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"k 1"}`).want(t, 400, `{"plate":["vehicle with this plate already exists."]}`)
 	// A password may be anything, a number and spaces too.
-	f.send("POST", "/register/", "", `{"username":"n","password":12}`).want(t, 201, "")
+	f.loosely().send("POST", "/register/", "", `{"username":"n","password":12}`).want(t, 201, "")
 	f.send("POST", "/login/", "", `{"username":"n","password":"12"}`).want(t, 200, "")
 	f.send("POST", "/register/", "", `{"username":"sp","password":" \u0000 "}`).want(t, 201, "")
 	f.send("POST", "/login/", "", `{"username":"sp","password":" \u0000 "}`).want(t, 200, "")
@@ -233,6 +233,7 @@ func TestIDsAreNeverUsedAgain(t *testing.T) {
 // TestBodyTypes sends forms, multipart, chunks and what is none of these.
 func TestBodyTypes(t *testing.T) {
 	f := newFixture(t)
+	f.shop = f.loosely()
 	form := header{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}
 	f.send("PATCH", "/vehicles/1/", f.me, "make=x&make=Kia+%26+Sons&year=2021&plate=A;B%zz", form).
 		want(t, 200, `{"id":1,"make":"Kia & Sons","model":"Corolla","year":2021,"plate":"A;B%zz","user":"shop"}`)
@@ -280,6 +281,7 @@ func TestBodyTypes(t *testing.T) {
 // TestLargeBodies sends bodies around the limit.
 func TestLargeBodies(t *testing.T) {
 	f := newFixture(t)
+	f.shop = f.loosely()
 	body := func(size int) string {
 		const around = len(`{"make":"Kia","x":""}`)
 		return `{"make":"Kia","x":"` + strings.Repeat("a", size-around) + `"}`
@@ -332,15 +334,12 @@ func TestLists(t *testing.T) {
 		"/bookings/?from=2025-03-15&to=2025-03-05":                                     "[]",
 		"/bookings/?to=2025-03-01":                                                     "[]",
 		"/bookings/?to=2025-03-08":                                                     "[2 5]",
-		"/bookings/?from=&to=&vehicle=&limit=&after=":                                  "[1 2 3 4 5 6]",
 		"/bookings/?from=2025-03-10&from=2025-03-20":                                   "[3]",
-		"/bookings/?From=2025-03-10":                                                   "[1 2 3 4 5 6]",
 		"/bookings/?vehicle=1":                                                         "[1 3 5 6]",
 		"/bookings/?vehicle=01":                                                        "[1 3 5 6]",
 		"/bookings/?vehicle=1&from=2025-03-10&to=2025-03-16":                           "[1 6]",
 		"/bookings/?vehicle=4":                                                         "[]",
 		"/bookings/?vehicle=99":                                                        "[]",
-		"/bookings/?vehicle=99999999999999999999":                                      "[]",
 		"/bookings/?end_after=2025-03-12":                                              "[1 3 4 6]",
 		"/bookings/?end_after=2025-03-15":                                              "[3 4 6]",
 		"/bookings/?start_before=2025-03-10":                                           "[2 4 5]",
@@ -371,6 +370,17 @@ func TestLists(t *testing.T) {
 		"/vehicles/?available_from=2025-03-31&available_to=2025-04-21&limit=1&after=1": "[2]",
 	} {
 		a := s.send("GET", path, me, nil)
+		if a.status != 200 || a.ids(t) != want {
+			t.Errorf("%s: got %d %s, want %s", path, a.status, a.body, want)
+		}
+	}
+
+	for path, want := range map[string]string{
+		"/bookings/?from=&to=&vehicle=&limit=&after=": "[1 2 3 4 5 6]",
+		"/bookings/?From=2025-03-10":                  "[1 2 3 4 5 6]",
+		"/bookings/?vehicle=99999999999999999999":     "[]",
+	} {
+		a := s.loosely().send("GET", path, me, nil)
 		if a.status != 200 || a.ids(t) != want {
 			t.Errorf("%s: got %d %s, want %s", path, a.status, a.body, want)
 		}
@@ -441,7 +451,6 @@ func TestPaths(t *testing.T) {
 		"/bookings/2/":                    {status: 404, body: noBooking},
 		"/bookings/99999999999999999999/": {status: 404, body: noBooking},
 		"/bookings/1":                     {status: 200, body: booking1},
-		"/bookings/1/?from=2031-01-01":    {status: 200, body: booking1},
 		"/vehicles/abc/":                  {status: 404, body: notFound},
 		"/vehicles/1.5/":                  {status: 404, body: notFound},
 		"/vehicles/1.0/":                  {status: 404, body: notFound},
@@ -460,6 +469,7 @@ func TestPaths(t *testing.T) {
 	} {
 		f.send("GET", path, f.me, nil).want(t, want.status, want.body)
 	}
+	f.loosely().send("GET", "/bookings/1/?from=2031-01-01", f.me, nil).want(t, 200, booking1)
 	// Unknown is unknown without a token, too, and whatever the method.
 	f.send("PUT", "/nowhere/", "", nil).want(t, 404, notFound)
 	f.send("OPTIONS", "/nowhere/", "", nil).want(t, 404, notFound)

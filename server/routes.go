@@ -25,15 +25,9 @@ const (
 	signedIn access = true // with an access token; see actor
 )
 
-// routes is the whole API. Each path works with and without a slash at its end.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	route := func(path string, who access, m methods) {
-		h := s.route(who, m)
-		mux.Handle(path, h)
-		mux.Handle(path+"/{$}", h)
-	}
-
+// eachRoute calls route for each path of the API, which is all there is but for
+// HEAD and OPTIONS. openapi.yaml describes the same.
+func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/register", anyone, methods{{"POST", s.register}})
 	route("/login", anyone, methods{{"POST", s.login}})
 	route("/api/token/refresh", anyone, methods{{"POST", s.refresh}})
@@ -48,7 +42,24 @@ func (s *Server) routes() http.Handler {
 
 	route("/healthz", anyone, methods{{"GET", s.healthz}})
 	route("/readyz", anyone, methods{{"GET", s.readyz}})
-	mux.Handle("/{$}", s.route(anyone, methods{{"GET", s.root}}))
+
+	route("/", anyone, methods{{"GET", s.root}})
+	route("/docs", anyone, methods{{"GET", s.asset}})
+	route("/docs/{file}", anyone, methods{{"GET", s.asset}})
+	route("/openapi.yaml", anyone, methods{{"GET", s.asset}})
+	route("/openapi.json", anyone, methods{{"GET", s.asset}})
+}
+
+// routes answers each path of the API, with and without a slash at its end.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	s.eachRoute(func(path string, who access, m methods) {
+		h := s.route(who, m)
+		if path != "/" {
+			mux.Handle(path, h)
+		}
+		mux.Handle(strings.TrimSuffix(path, "/")+"/{$}", h)
+	})
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -112,8 +123,13 @@ func (s *Server) handle(h handler) http.Handler {
 	})
 }
 
-// root names the collections, as Django REST framework's router does.
+// root names the collections, as Django REST framework's router does, and leads
+// a browser to the page about them.
 func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
+	if wantsPage(r) {
+		return toDocs(w)
+	}
 	base := baseURL(r)
 	return writeJSON(w, http.StatusOK, struct {
 		Vehicles string `json:"vehicles"`

@@ -1,0 +1,128 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const chromiumAccepts = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+// TestDocs asks for the page and its files as a browser does.
+func TestDocs(t *testing.T) {
+	s := newShop(t)
+	page := s.send("GET", "/docs/", "", nil)
+	page.want(t, 200, "")
+	if got := page.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("got Content-Type %q", got)
+	}
+	if got := page.header.Get("Content-Security-Policy"); strings.Contains(got, "unsafe") || strings.Contains(got, "http") || !strings.HasPrefix(got, "default-src 'none'; ") {
+		t.Errorf("got Content-Security-Policy %q", got)
+	}
+	links := regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(page.body, -1)
+	if len(links) != 6 {
+		t.Errorf("got links %q, want 6", links)
+	}
+	paths := []string{"/docs/", "/openapi.yaml", "/openapi.json"}
+	for _, l := range links {
+		if strings.HasPrefix(l[1], "/") || strings.Contains(l[1], ":") {
+			t.Errorf("the link %s is not relative", l[1])
+		}
+		paths = append(paths, "/docs/"+l[1])
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "/../openapi.yaml") { // a browser resolves it
+			continue
+		}
+		var bodies []string
+		for _, encoding := range []string{"identity", "gzip", "br;q=1, *;q=0.5", "gzip;q=0"} {
+			get := s.send("GET", path, "", nil, header{"Accept-Encoding", encoding})
+			get.want(t, 200, "")
+			if zipped := get.header.Get("Content-Encoding") == "gzip"; !zipped {
+				bodies = append(bodies, get.body)
+			} else if !strings.HasPrefix(path, "/docs/swagger-ui") || encoding == "identity" || encoding == "gzip;q=0" {
+				t.Errorf("%s is zipped for %q", path, encoding)
+			}
+			if get.header.Get("Cache-Control") != "no-cache" {
+				t.Errorf("%s: got Cache-Control %q", path, get.header.Get("Cache-Control"))
+			}
+			tag := get.header.Get("ETag")
+			head := s.send("HEAD", path, "", nil, header{"Accept-Encoding", encoding})
+			for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding", "ETag", "Vary"} {
+				if head.status != 200 || head.body != "" || !slices.Equal(head.header[name], get.header[name]) {
+					t.Errorf("HEAD %s: got %d and %s %q, want %q", path, head.status, name, head.header[name], get.header[name])
+				}
+			}
+			for _, known := range []string{tag, "*", `"a", W/` + tag} {
+				s.send("GET", path, "", nil, header{"Accept-Encoding", encoding}, header{"If-None-Match", known}).wantEmpty(t, 304)
+			}
+			s.send("GET", path, "", nil, header{"Accept-Encoding", encoding}, header{"If-None-Match", `"a"`}).want(t, 200, "")
+		}
+		if len(slices.Compact(bodies)) != 1 {
+			t.Errorf("%s is not the same for all", path)
+		}
+	}
+	s.send("GET", "/docs/nothing", "", nil).want(t, 404, notFound)
+	s.send("GET", "/docs/../main.go", "", nil).want(t, 404, notFound)
+	s.send("POST", "/docs/", "", nil).want(t, 405, `{"detail":"Method \"POST\" not allowed."}`)
+}
+
+// wantEmpty checks an answer's status, and that it has no body.
+func (a answer) wantEmpty(t testing.TB, status int) {
+	t.Helper()
+	if a.status != status || a.body != "" {
+		t.Errorf("got %d %s\nwant %d and no body", a.status, a.body, status)
+	}
+}
+
+// TestWayToDocs leads browsers to the page, from the root and from its path
+// without the slash, wherever a proxy has put them.
+func TestWayToDocs(t *testing.T) {
+	s := newShop(t)
+	target, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.StripPrefix("/rental", httputil.NewSingleHostReverseProxy(target)))
+	defer proxy.Close()
+	for from, to := range map[string]string{
+		s.url + "/":                s.url + "/docs/",
+		s.url + "/docs":            s.url + "/docs/",
+		proxy.URL + "/rental/":     proxy.URL + "/rental/docs/",
+		proxy.URL + "/rental/docs": proxy.URL + "/rental/docs/",
+	} {
+		req, err := http.NewRequest("GET", from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", chromiumAccepts)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Request.URL.String(); resp.StatusCode != 200 || got != to {
+			t.Errorf("%s: got %d at %s, want %s", from, resp.StatusCode, got, to)
+		}
+	}
+	for _, method := range []string{"GET", "HEAD"} {
+		a := s.send(method, "/", "", nil, header{"Accept", chromiumAccepts})
+		a.wantEmpty(t, 302)
+		if got := a.header.Get("Location"); got != "docs/" {
+			t.Errorf("got Location %q", got)
+		}
+	}
+	links := s.send("GET", "/", "", nil)
+	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/plain, */*"} {
+		a := s.send("GET", "/", "", nil, header{"Accept", accept})
+		a.want(t, 200, links.body)
+		if !slices.Contains(a.header["Vary"], "Accept") {
+			t.Errorf("got Vary %q", a.header["Vary"])
+		}
+	}
+}

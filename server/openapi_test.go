@@ -1,0 +1,194 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/config"
+	invalid "github.com/pb33f/libopenapi-validator/errors"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"go.yaml.in/yaml/v3"
+)
+
+// description is openapi.yaml, to hold requests and answers against.
+type description struct {
+	model  *v3.Document
+	all    validator.Validator
+	noBody validator.Validator // for answers to HEAD
+}
+
+// general is a path of the tests', for what any path may answer.
+const general = `
+  /general:
+    get:
+      responses:
+        '204': {$ref: '#/components/responses/Options'}
+        '401': {$ref: '#/components/responses/Unauthorized'}
+        '404': {$ref: '#/components/responses/NotFound'}
+        '405': {$ref: '#/components/responses/MethodNotAllowed'}
+`
+
+// described is made once: it takes a while.
+var described = sync.OnceValues(func() (*description, error) {
+	text, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	d := &description{}
+	doc, err := libopenapi.NewDocument(bytes.Replace(text, []byte("\npaths:\n"), []byte("\npaths:"+general), 1))
+	if err != nil {
+		return nil, err
+	}
+	m, err := doc.BuildV3Model()
+	if err != nil {
+		return nil, err
+	}
+	d.model = &m.Model
+	options := []config.Option{
+		config.WithFormatAssertions(),
+		config.WithStandardBodyDecoders(),
+		config.WithRejectUnsupportedBodyContent(),
+		config.WithStrictMode(), // nothing that is not described
+		config.WithStrictIgnoredHeadersExtra("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
+			"Content-Security-Policy", "Content-Encoding", "Vary", "Expect", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
+			"Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
+	}
+	d.all = validator.NewValidatorFromV3Model(d.model, options...)
+	d.all.SetDocument(doc)
+	d.noBody = validator.NewValidatorFromV3Model(d.model, append(options, config.WithoutResponseBodyValidation())...)
+	return d, nil
+})
+
+// path returns the described path that p is, with or without the slash at its
+// end, and what is described of it; "" if there is none.
+func (d *description) path(p string) (string, *v3.PathItem) {
+	want := strings.Split(strings.TrimSuffix(p, "/"), "/")
+	for template, item := range d.model.Paths.PathItems.FromOldest() {
+		got := strings.Split(strings.TrimSuffix(template, "/"), "/")
+		if slices.EqualFunc(got, want, func(t, s string) bool { return t == s || strings.HasPrefix(t, "{") && s != "" }) {
+			if strings.HasSuffix(template, "/") {
+				return strings.TrimSuffix(p, "/") + "/", item
+			}
+			return strings.TrimSuffix(p, "/"), item
+		}
+	}
+	return "", nil
+}
+
+// operation returns what is described of a method, of HEAD as of GET.
+func operation(item *v3.PathItem, method string) *v3.Operation {
+	if item == nil {
+		return nil
+	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return item.GetOperations().GetOrZero(strings.ToLower(method))
+}
+
+// check returns how a request, if it succeeded, and its answer differ from the
+// description.
+func (d *description) check(req *http.Request, a answer, loose bool) error {
+	r := req.Clone(req.Context())
+	p, item := d.path(req.URL.EscapedPath())
+	valid := d.all
+	if r.Method == http.MethodHead {
+		r.Method, valid = http.MethodGet, d.noBody
+	}
+	if operation(item, req.Method) == nil {
+		if allow := a.header.Get("Allow"); item != nil && allow != "" {
+			for m := range strings.SplitSeq(allow, ", ") {
+				if m != "OPTIONS" && operation(item, m) == nil {
+					return fmt.Errorf("allows %s, which is not described", m)
+				}
+			}
+			if n := item.GetOperations().Len(); n > len(strings.Split(allow, ", "))-1 {
+				return fmt.Errorf("%d methods are described, %s are allowed", n, allow)
+			}
+		}
+		r.Method, p = http.MethodGet, "/general"
+	} else if a.status/100 == 2 && !loose {
+		if req.GetBody != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return err
+			}
+			r.Body = body
+		}
+		r.URL.Path, r.URL.RawPath = p, ""
+		if r.Method == http.MethodGet {
+			r.Body = nil
+		}
+		if err := problems(valid.ValidateHttpRequestSync(r)); err != nil {
+			return fmt.Errorf("the request is not as described: %w", err)
+		}
+	}
+	r.URL.Path, r.URL.RawPath, r.URL.Opaque = p, "", ""
+	resp := &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}
+	if err := problems(valid.ValidateHttpResponse(r, resp)); err != nil {
+		return fmt.Errorf("the answer is not as described: %w", err)
+	}
+	return nil
+}
+
+func problems(ok bool, found []*invalid.ValidationError) error {
+	var all []error
+	for _, e := range found {
+		text := e.Message + ": " + e.Reason
+		for _, s := range e.SchemaValidationErrors {
+			text += "; " + s.FieldPath + " " + s.Reason
+		}
+		all = append(all, errors.New(text))
+	}
+	if !ok && all == nil {
+		return errors.New("for no reason given")
+	}
+	return errors.Join(all...)
+}
+
+// checkDescribed holds a request and its answer against openapi.yaml.
+func (s *shop) checkDescribed(req *http.Request, a answer) {
+	s.t.Helper()
+	d, err := described()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := d.check(req, a, s.loose); err != nil {
+		s.t.Errorf("%s %s: got %d %.300s\n%.2000v", req.Method, req.URL.RequestURI(), a.status, a.body, err)
+	}
+}
+
+// TestDescription is OpenAPI 3.1, and the same as YAML and JSON.
+func TestDescription(t *testing.T) {
+	d, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := problems(d.all.ValidateDocument()); err != nil {
+		t.Error(err)
+	}
+	s := newShop(t)
+	var fromYAML, fromJSON any
+	if err := yaml.Unmarshal([]byte(s.send("GET", "/openapi.yaml", "", nil).body), &fromYAML); err != nil {
+		t.Fatal(err)
+	}
+	s.send("GET", "/openapi.json", "", nil).in(t, &fromJSON)
+	want, err := json.Marshal(fromYAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(fromJSON); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("openapi.json is not openapi.yaml: %v\n%s\n%s", err, got, want)
+	}
+}
