@@ -35,7 +35,7 @@ func newFuzzer(f *testing.F) *fuzzer {
 }
 
 // check sends a request and checks what holds whatever it says: no 5xx, no
-// panic, every answer JSON.
+// panic, every answer JSON, and one that openapi.yaml describes.
 func (z *fuzzer) check(t *testing.T, req *http.Request) {
 	t.Helper()
 	if req.Header.Get("Authorization") == "" {
@@ -48,6 +48,13 @@ func (z *fuzzer) check(t *testing.T, req *http.Request) {
 	}
 	if rec.Code != http.StatusNoContent && (!json.Valid(rec.Body.Bytes()) || rec.Header().Get("Content-Type") != "application/json") {
 		t.Fatalf("%s %q: got %d %q, not JSON", req.Method, req.URL, rec.Code, rec.Body)
+	}
+	d, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.check(req, answer{rec.Code, rec.Header(), rec.Body.String()}, true); err != nil {
+		t.Fatalf("%s %q: got %d %s\n%v", req.Method, req.URL, rec.Code, rec.Body, err)
 	}
 }
 
