@@ -15,7 +15,7 @@ CREATE TABLE instance (
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     username      TEXT    NOT NULL UNIQUE CHECK (username <> ''), -- compared exactly: Ali is not ali
-    password_hash TEXT    NOT NULL,                               -- argon2id, in PHC string format
+    password_hash TEXT    NOT NULL,                               -- argon2id, in PHC string format; of who was imported, Django's, or ! for no password
     created_at    INTEGER NOT NULL
 ) STRICT;
 

@@ -77,12 +77,16 @@ func Hash(password string) string {
 		argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, hashLen))
 }
 
-// Verify reports whether hash is of password. An empty hash, for a user who
-// does not exist, takes as long as any and is of no password. A hash it cannot
-// read is ErrHash. A server takes a turn first.
+// Verify reports whether hash, one of Hash's or of Django's, is of password. An
+// empty hash, for a user who does not exist, and Locked take as long as one of
+// Hash's and are of no password; see Pad. A hash it cannot read is ErrHash. A
+// server takes a turn first.
 func Verify(hash, password string) (bool, error) {
-	if hash == "" {
+	switch {
+	case hash == "" || hash == Locked:
 		hash = nobody
+	case strings.HasPrefix(hash, djangoScheme):
+		return verifyDjango(hash, password)
 	}
 	memory, time, lanes, salt, want, err := decode(hash)
 	if err != nil {
@@ -92,8 +96,8 @@ func Verify(hash, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// Outdated reports whether hash was made with other parameters than Hash uses
-// now, so that it should be made again.
+// Outdated reports whether hash was made in another way than Hash's now, so
+// that it should be made again.
 func Outdated(hash string) bool {
 	memory, time, lanes, salt, key, err := decode(hash)
 	return err != nil || memory != argonMemory || time != argonTime || lanes != argonLanes ||

@@ -14,7 +14,7 @@ type UserID int64
 type User struct {
 	ID           UserID
 	Username     string
-	PasswordHash string // in PHC string format
+	PasswordHash string // as package auth writes and reads it
 }
 
 // CreateUser stores a new user. A name already taken is ErrConflict.
@@ -54,6 +54,22 @@ func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
 		return User{}, fmt.Errorf("read user: %w", err)
 	}
 	return u, nil
+}
+
+// SlowestHash returns, of the password hashes that came from Django, the one
+// that takes longest to verify; "" when there are none (any more).
+func (d *DB) SlowestHash(ctx context.Context) (string, error) {
+	var hash string
+	err := d.queryRow(ctx, `
+		SELECT password_hash
+		FROM users
+		WHERE password_hash GLOB 'pbkdf2_sha256$*'
+		ORDER BY CAST(substr(password_hash, 15) AS INTEGER) DESC -- the digits it begins with
+		LIMIT 1`).Scan(&hash)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read password hashes: %w", err)
+	}
+	return hash, nil
 }
 
 // SetPassword replaces u's password hash and ends all their sign-ins. It is

@@ -128,8 +128,16 @@ func (s *Server) checkPassword(r *http.Request, name string, user db.User, passw
 	if err != nil {
 		return false, "", err
 	}
-	if ok, err = auth.Verify(user.PasswordHash, password); err != nil || !ok {
+	if ok, err = auth.Verify(user.PasswordHash, password); err != nil {
 		return false, "", err
+	}
+	if !ok {
+		slowest, err := s.db.SlowestHash(r.Context())
+		if err != nil {
+			return false, "", err
+		}
+		auth.Pad(user.PasswordHash, slowest)
+		return false, "", nil
 	}
 	success()
 	if auth.Outdated(user.PasswordHash) {
