@@ -20,6 +20,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	_ "time/tzdata" // import-django knows time zones on a machine that does not
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -65,7 +66,7 @@ as ONENOW_LOG_FORMAT, and so on. A flag given on the command line wins.`,
 		SilenceErrors:     true, // main prints them
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnv(cmd) },
 	}
-	cmd.AddCommand(newServeCmd(), newMigrateCmd(), newCreateUserCmd(), newSetPasswordCmd(), newBackupCmd(), newCheckCmd())
+	cmd.AddCommand(newServeCmd(), newMigrateCmd(), newCreateUserCmd(), newSetPasswordCmd(), newBackupCmd(), newCheckCmd(), newImportDjangoCmd())
 	return cmd
 }
 
@@ -503,6 +504,100 @@ wrong.`,
 	}
 	addDBFlag(cmd, &path)
 	return cmd
+}
+
+func newImportDjangoCmd() *cobra.Command {
+	var path, zone string
+	opts := db.ImportOptions{UsernameProblem: auth.UsernameProblem, CanVerify: auth.FromDjango, Locked: auth.Locked}
+	cmd := &cobra.Command{
+		Use:   "import-django FILE",
+		Short: "Bring over the database of the first implementation",
+		Long: `Bring over the users, vehicles and bookings from FILE, the SQLite file of the
+first implementation of this API, in Django, to a database that has none yet or
+is created. They keep their ids, and the users their passwords. Stop the first
+implementation before, and do not serve the database. FILE is only read.
+
+Times become days in --timezone, and a booking that ends later in its day than
+it started, or on the same day, keeps its car until the next day. There, bookings
+could overlap. If any do, or a row cannot come over for another reason, nothing
+is imported and each is listed; with --skip-conflicts, all the rest is imported,
+and these rows are written to a new file. Of two bookings that overlap, the one
+with the lower id, which was there first, is kept.
+
+The dates of a frontend that sent plain dates are kept by --timezone UTC.`,
+		Example: `  onenow import-django db.sqlite3 --timezone Asia/Karachi --dry-run
+  onenow import-django db.sqlite3 --timezone Asia/Karachi --skip-conflicts left.csv`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.Zone, err = parseZone(zone); err != nil {
+				return err
+			}
+			r, err := db.ImportDjango(cmd.Context(), args[0], path, schema, opts)
+			if err == nil || errors.Is(err, db.ErrLeft) {
+				printImport(cmd.OutOrStdout(), r, opts)
+			}
+			switch {
+			case errors.Is(err, db.ErrLeft):
+				return fmt.Errorf("nothing was imported, because of rows that cannot come over: %d; correct them there, or in a copy of %s, or leave them out with --skip-conflicts FILE.csv", r.Left, args[0])
+			case err != nil:
+				return err
+			case opts.DryRun:
+				fmt.Fprintln(cmd.OutOrStdout(), "this was a dry run: nothing was written")
+			default:
+				fmt.Fprintf(cmd.OutOrStdout(), "imported %s into %s\n", args[0], path)
+			}
+			return nil
+		},
+	}
+	addDBFlag(cmd, &path)
+	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "say what would be imported, and write nothing")
+	cmd.Flags().StringVar(&zone, "timezone", "", "the time zone, like Asia/Karachi, whose days the bookings are on (default this machine's)")
+	cmd.Flags().StringVar(&opts.Skip, "skip-conflicts", "", "a new CSV file to write the rows to that cannot come over")
+	return cmd
+}
+
+// parseZone returns the time zone of that name, without one this machine's.
+func parseZone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.Local, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("--timezone %q is not a time zone: write it like Asia/Karachi", name)
+	}
+	return zone, nil
+}
+
+// printImport says what comes over and what does not.
+func printImport(out io.Writer, r db.Import, opts db.ImportOptions) {
+	for _, lines := range [][]string{r.Clashes, r.Refused, r.Notes} {
+		for _, line := range lines {
+			fmt.Fprintln(out, line)
+		}
+	}
+	zone := opts.Zone.String()
+	if opts.Zone == time.Local {
+		zone = "of this machine, now " + time.Now().Format("MST, UTC-07:00")
+	}
+	fmt.Fprintf(out, "users: %d, vehicles: %d, bookings: %d, in the time zone %s\n", r.Users, r.Vehicles, r.Bookings, zone)
+	left := "rows left out"
+	if opts.Skip != "" {
+		left += ", to be found in " + opts.Skip
+	}
+	for _, count := range []struct {
+		n    int
+		what string
+	}{
+		{r.Locked, "users locked out, until onenow set-password NAME lets them in"},
+		{r.Hours, "bookings that lose their hours"},
+		{r.Longer, "bookings that keep the car until the day after they end there"},
+		{r.Left, left},
+	} {
+		if count.n > 0 {
+			fmt.Fprintf(out, "%s: %d\n", count.what, count.n)
+		}
+	}
 }
 
 // withDB calls do with the database open.

@@ -597,7 +597,7 @@ func TestEnvironment(t *testing.T) {
 // TestHelp wants an example of every command, and the version.
 func TestHelp(t *testing.T) {
 	dir := t.TempDir()
-	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password", "backup", "check"} {
+	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password", "backup", "check", "import-django"} {
 		out, _ := onenow(t, dir, "", 0, strings.Fields(command+" --help")...)
 		if !strings.Contains(out, "Examples:\n  onenow "+command) {
 			t.Errorf("%s --help has no example:\n%s", command, out)

@@ -94,15 +94,17 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	}
 	created := false
 	if !opts.MustExist {
-		if created, err = createFile(ctx, d.real, schema); err != nil {
+		if created, err = createFile(ctx, d.real, schema, nil); err != nil {
 			return err
 		}
 	}
 	if d.file, err = openFile(d.path, os.O_RDWR); err != nil {
 		return err
 	}
-	if opts.Serve && !d.lockToServe() {
-		return fmt.Errorf("%s is being served by another onenow: stop that one first", d.path)
+	if opts.Serve {
+		if err := lockToServe(d.file, d.path); err != nil {
+			return err
+		}
 	}
 	if d.identity, err = d.file.Stat(); err != nil {
 		return cannot("open", d.path, err)
@@ -142,15 +144,15 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	return nil
 }
 
-// lockToServe takes the lock of the one process that serves. A command that
-// ends may have it for a moment.
-func (d *DB) lockToServe() bool {
-	for start := time.Now(); lockFile(d.file) != nil; time.Sleep(busyPoll) {
+// lockToServe takes the lock of the one process that serves the file, whose
+// name is path. A command that ends may have it for a moment.
+func lockToServe(f *os.File, path string) error {
+	for start := time.Now(); lockFile(f) != nil; time.Sleep(busyPoll) {
 		if time.Since(start) > peerWait {
-			return false
+			return fmt.Errorf("%s is being served by another onenow: stop that one first", path)
 		}
 	}
-	return true
+	return nil
 }
 
 // Close waits for the writes under way, then closes the file. No other method

@@ -20,3 +20,10 @@ func WithMigrations(steps []Step, do func()) {
 	defer func() { migrations = ours }()
 	do()
 }
+
+var (
+	Days         = days
+	DjangoTime   = djangoTime
+	FoldCase     = foldCase
+	WithSnapshot = withSnapshot
+)

@@ -209,18 +209,12 @@ func realPath(path string) (string, error) {
 
 // createFile creates the database file at path if there is none or an empty
 // one, and reports whether it did. The file is made beside path and put in its
-// place when it is whole, so that a crash leaves no half-made one.
-func createFile(ctx context.Context, path, schema string) (bool, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > 0 {
-		return false, nil
-	}
-	empty := err == nil
-	for _, ending := range []string{"-wal", "-journal"} {
-		if info, err := os.Stat(path + ending); err == nil && info.Size() > 0 {
-			// SQLite would take what it holds for a part of the new file.
-			return false, fmt.Errorf("%[1]s does not exist or is empty, but %[1]s%[2]s beside it holds data of another: put that database back, or move %[1]s%[2]s away", path, ending)
-		}
+// place when it is whole, so that a crash leaves no half-made one. also, unless
+// nil, is called with its name before that, and may write to it.
+func createFile(ctx context.Context, path, schema string, also func(path string) error) (bool, error) {
+	missing, empty, err := isMissing(path)
+	if err != nil || !missing {
+		return false, err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // of mode 0600
 	if err != nil {
@@ -236,6 +230,11 @@ func createFile(ctx context.Context, path, schema string) (bool, error) {
 	if err := fill(context.WithoutCancel(ctx), tmp.Name(), schema); err != nil {
 		return false, fmt.Errorf("create %s: %w", path, unavailable(err))
 	}
+	if also != nil {
+		if err := also(tmp.Name()); err != nil {
+			return false, err
+		}
+	}
 	if empty {
 		return replaceEmpty(tmp.Name(), path)
 	}
@@ -248,6 +247,23 @@ func createFile(ctx context.Context, path, schema string) (bool, error) {
 		return false, cannot("create", path, err)
 	}
 	return true, syncFolder(filepath.Dir(path))
+}
+
+// isMissing reports whether there is no database file at path, or an empty one,
+// so that one may be made.
+func isMissing(path string) (missing, empty bool, err error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > 0 {
+		return false, false, nil
+	}
+	empty = err == nil
+	for _, ending := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + ending); err == nil && info.Size() > 0 {
+			// SQLite would take what it holds for a part of the new file.
+			return false, false, fmt.Errorf("%[1]s does not exist or is empty, but %[1]s%[2]s beside it holds data of another: put that database back, or move %[1]s%[2]s away", path, ending)
+		}
+	}
+	return true, empty, nil
 }
 
 // replaceEmpty puts the file at tmp in the place of the empty one at path,
