@@ -424,7 +424,7 @@ func midnight(t time.Time) time.Time { return wall(t).Truncate(24 * time.Hour) }
 
 // maxPerClash bounds how many clashes are listed for one booking, as there may
 // be the square of the bookings.
-const maxPerClash = 10
+const maxPerClash = 100
 
 // listClashes reports each two of a vehicle's bookings that overlap, once it is
 // known which of them are kept.
