@@ -167,6 +167,25 @@ func TestTar(t *testing.T) {
 	}
 }
 
+// TestQuietAfterRefusal opens the file as tar does, once, when a write has been
+// refused a while ago: a quiet file keeps nobody waiting.
+func TestQuietAfterRefusal(t *testing.T) {
+	dir := t.TempDir()
+	p, token := fleet(t, dir)
+	const body = `{"vehicle":1,"start_date":"2025-01-01","end_date":"2025-01-02"}`
+	for _, want := range []int{201, 409} {
+		if status, text := p.post("/bookings/", token, body); status != want {
+			t.Fatalf("got %d %s, want %d", status, text, want)
+		}
+		time.Sleep(2 * time.Second)
+		f, err := os.OpenFile(filepath.Join(dir, "onenow.db"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatalf("after %d: %v", want, err)
+		}
+		f.Close()
+	}
+}
+
 // smallDisk mounts a file system of so many bytes until the test ends.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()

@@ -29,7 +29,7 @@ const (
 	hashLen = 32
 )
 
-const restTime = time.Second
+const restTime = 5 * time.Second
 
 // ErrHash is returned for a stored hash that cannot be read.
 var ErrHash = errors.New("unreadable password hash")

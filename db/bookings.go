@@ -211,22 +211,25 @@ func (tx *Tx) clash(b Booking, stored error) error {
 	if code(stored) != sqlite3.SQLITE_CONSTRAINT_TRIGGER {
 		return stored
 	}
-	clash, err := scanBooking(tx.queryRow(`
+	other, err := scanBooking(tx.queryRow(`
 		SELECT id, vehicle_id, start_date, end_date
 		FROM bookings
 		WHERE vehicle_id = ?1
-			AND start_date >= coalesce((SELECT max(start_date) FROM bookings WHERE vehicle_id = ?1 AND start_date <= ?2), '')
+			AND start_date >= coalesce((SELECT max(start_date) FROM bookings WHERE vehicle_id = ?1 AND start_date <= ?2 AND id <> ?4), '')
 			AND start_date < ?3
 			AND end_date > ?2
 			AND id <> ?4
 		ORDER BY start_date
 		LIMIT 1`, b.Vehicle, b.Start, b.End, b.ID).Scan)
+	if errors.Is(err, ErrNotFound) {
+		return stored // by a trigger of somebody else's
+	}
 	if err != nil {
 		return errors.Join(stored, err)
 	}
 	return &Error{
 		Kind:    ErrConflict,
-		Message: fmt.Sprintf("This vehicle is already booked from %s to %s.", clash.Start, clash.End),
-		Clash:   &clash,
+		Message: fmt.Sprintf("This vehicle is already booked from %s to %s.", other.Start, other.End),
+		Clash:   &other,
 	}
 }

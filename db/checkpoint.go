@@ -82,7 +82,7 @@ func (c *checkpointer) beforeWrite() {
 	}
 }
 
-// afterWrite is to be called after each commit.
+// afterWrite is to be called after each transaction, committed or not.
 func (c *checkpointer) afterWrite() {
 	select {
 	case c.wrote <- struct{}{}:

@@ -45,7 +45,7 @@ type DB struct {
 	lease        *lease
 	writer       *writer
 	checkpointer *checkpointer
-	index        *index // nil where there is none
+	logIndex     *logIndex // nil where there is none
 	reads        *sql.DB
 	stmts        sync.Map // SQL text → *sql.Stmt on reads
 
@@ -138,7 +138,7 @@ func (d *DB) open(ctx context.Context, schema string, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", d.path, unavailable(err))
 	}
-	if d.index, err = openIndex(d.real); err != nil {
+	if d.logIndex, err = openLogIndex(d.real); err != nil {
 		return cannot("open", d.path, err)
 	}
 	return nil
@@ -177,8 +177,8 @@ func (d *DB) Close() error {
 	if d.lease != nil {
 		d.lease.close()
 	}
-	if d.index != nil && mayClose {
-		errs = append(errs, d.index.close())
+	if d.logIndex != nil && mayClose {
+		errs = append(errs, d.logIndex.close())
 	}
 	if d.file != nil && mayClose {
 		errs = append(errs, d.file.Close()) // last: it takes SQLite's locks along

@@ -1,7 +1,8 @@
 package db
 
-// Revision stands for what the file holds at one moment: two that are equal say
-// that nobody has written in between, neither we nor another process.
+// Revision stands for what the file holds at one moment: two that are equal say,
+// as surely as SQLite itself can tell, that nobody has written in between,
+// neither we nor another process.
 //
 // It is the head of the index that SQLite keeps of its log, in memory that all
 // who have the file open share. It changes with each commit, before the commit
@@ -18,8 +19,8 @@ const revisionSize = 48
 // and is told the same again later, has read what is still there. It is false
 // where the revision cannot be told. It costs next to nothing.
 func (d *DB) Revision() (v Revision, ok bool) {
-	if d.index == nil {
+	if d.logIndex == nil {
 		return v, false
 	}
-	return d.index.revision(), true
+	return d.logIndex.revision(), true
 }

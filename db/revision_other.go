@@ -2,10 +2,10 @@
 
 package db
 
-// index is what revision_unix.go has.
-type index struct{}
+// logIndex is what revision_unix.go has.
+type logIndex struct{}
 
-func openIndex(string) (*index, error) { return nil, nil }
+func openLogIndex(string) (*logIndex, error) { return nil, nil }
 
-func (*index) revision() Revision { return Revision{} }
-func (*index) close() error       { return nil }
+func (*logIndex) revision() Revision { return Revision{} }
+func (*logIndex) close() error       { return nil }

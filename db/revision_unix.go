@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// index is a view of the log's index, which SQLite keeps in the file's -shm
+// logIndex is a view of the log's index, which SQLite keeps in the file's -shm
 // companion.
-type index struct {
+type logIndex struct {
 	file *os.File // kept open: closing it gives up the locks that SQLite has on it in this process
-	head []byte
+	head []byte   // kept, too: somebody may still ask when the database has been closed
 }
 
-// openIndex opens the view, of the database at path that SQLite has open. It is
+// openLogIndex opens the view, of the database at path that SQLite has open. It is
 // nil if SQLite keeps no log here. After an error the database has to be closed.
-func openIndex(path string) (*index, error) {
+func openLogIndex(path string) (*logIndex, error) {
 	file, err := os.Open(path + "-shm")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -33,12 +33,12 @@ func openIndex(path string) (*index, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &index{file, head}, nil
+	return &logIndex{file, head}, nil
 }
 
 // revision reads the head. One that is being written meanwhile gives a revision
 // that never was, and equals none.
-func (x *index) revision() (v Revision) {
+func (x *logIndex) revision() (v Revision) {
 	words := (*Revision)(unsafe.Pointer(unsafe.SliceData(x.head)))
 	for i := range v {
 		v[i] = atomic.LoadUint64(&words[i])
@@ -47,4 +47,4 @@ func (x *index) revision() (v Revision) {
 }
 
 // close is to be called once SQLite has closed the database.
-func (x *index) close() error { return errors.Join(unix.Munmap(x.head), x.file.Close()) }
+func (x *logIndex) close() error { return x.file.Close() }

@@ -159,6 +159,7 @@ func (w *writer) commit(first *pendingWrite) {
 	}
 
 	w.keeper.beforeWrite()
+	defer w.keeper.afterWrite() // whatever becomes of it: the lease has been taken
 	if err := w.db.checkPlace(); err != nil {
 		fail(err)
 		return
@@ -192,7 +193,6 @@ func (w *writer) commit(first *pendingWrite) {
 		w.db.signInsEnded.Add(1)
 	}
 	w.failing.Store(false)
-	w.keeper.afterWrite()
 }
 
 // checkPlace refuses when the file is no longer where it was: what is written

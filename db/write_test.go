@@ -165,3 +165,16 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 }
+
+// TestRevisionAfterClose asks for the revision of a file that has been closed,
+// as a request may that is cut off when the server stops.
+func TestRevisionAfterClose(t *testing.T) {
+	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "onenow.db"), dbtest.Schema(t), db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.Revision()
+}

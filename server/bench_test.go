@@ -494,7 +494,7 @@ func BenchmarkProcess(b *testing.B) {
 		p = runProcess(b, binary, long)
 		startLong = append(startLong, p.start)
 		s := &benchShop{addr: p.addr, token: (&shop{t: b, url: "http://" + p.addr}).login("shop", "pass123").Access}
-		time.Sleep(3 * time.Second)
+		time.Sleep(7 * time.Second)
 		idle = p.memory("VmRSS")
 		s.next.Store(int64(booked))
 		var all sync.WaitGroup

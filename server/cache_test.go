@@ -1,11 +1,13 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,6 +77,38 @@ func TestBrokenOff(t *testing.T) {
 func readAll(resp *http.Response) error {
 	_, err := io.Copy(io.Discard, resp.Body)
 	return err
+}
+
+// TestSlowDisk has the database take longer over a part than a client may over a
+// piece.
+func TestSlowDisk(t *testing.T) {
+	ours := pieceTimeout
+	defer func() { pieceTimeout = ours }()
+	pieceTimeout = 100 * time.Millisecond
+	s, err := New(t.Context(), Config{DB: dbtest.New(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := list[int]{id: func(i int) int64 { return int64(i) }, read: func(after int64, limit int) ([]int, error) {
+		if after == 0 {
+			return slices.Repeat([]int{1}, limit), nil
+		}
+		time.Sleep(3 * pieceTimeout)
+		return []int{2}, nil
+	}}
+	server := httptest.NewServer(s.observe(s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return rows.stream(s, w, r)
+	})))
+	defer server.Close()
+	resp, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var all []int
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil || len(all) != largePart+1 {
+		t.Errorf("got %d rows, %v", len(all), err)
+	}
 }
 
 // TestStuckClient has a client ask for a long list and not read it: its place is

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"onenow/db"
 )
 
 // reader finds the answer to a GET in the database.
@@ -50,8 +48,8 @@ const (
 
 // answerKey is all that an answer depends on beside what is in the database.
 type answerKey struct {
-	user  db.UserID
-	https bool // this and the host are in a Link header
+	user  identity // the name is in a vehicle
+	https bool     // this and the host are in a Link header
 	host  string
 	uri   string
 }
@@ -66,44 +64,48 @@ func (s *Server) remembered(read reader) handler {
 		turn := &turns[maphash.Comparable(seed, key)%uint64(len(turns))]
 		turn.Lock()
 		defer turn.Unlock()
-		revision, known := s.db.Revision() // before anything is read
-		if a, ok := s.answers.get(revision, key); ok && known {
+		revision, _ := s.db.Revision() // before anything is read
+		if a, ok := s.answers.get(revision, key); ok {
 			return a, nil
 		}
 		a, err := read(r)
-		if err == nil && a.stream == nil && len(a.body) <= maxAnswer && known {
+		if err == nil && a.stream == nil && len(a.body) <= maxAnswer {
 			s.answers.put(revision, key, a, len(a.body)+len(a.link)+len(key.host)+len(key.uri)+200)
 		}
 		return a, err
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		x := exchangeOf(r)
-		key := answerKey{x.user.userID, x.https, r.Host, r.RequestURI}
+		key := answerKey{*x.user, x.https, r.Host, r.RequestURI}
 		revision, known := s.db.Revision()
 		a, ok := s.answers.get(revision, key)
-		if !ok || !known {
-			var err error
-			if a, err = find(key, r); err != nil {
-				return err
-			}
+		var err error
+		switch {
+		case !known:
+			a, err = read(r)
+		case !ok:
+			a, err = find(key, r)
+		}
+		if err != nil {
+			return err
 		}
 		return a.send(w)
 	}
 }
 
-// A list of up to smallList rows is read at once and is as of one moment. A
-// longer one is sent while it is read, largePart rows at a time, each part as
-// of one moment: a slow client then keeps neither the database nor much memory
-// to itself. largeLists of those are sent at a time, each as long as its client
-// goes on taking a piece within pieceTimeout.
+// A list of up to smallList rows, a few hundred kilobytes, is read and sent at
+// once. A longer one is sent while it is read, largePart rows at a time, each
+// part as of one moment: a slow client then keeps neither the database nor much
+// memory to itself. largeLists of those are sent at a time, each as long as its
+// client goes on taking what the system has room to hold for it.
 const (
-	smallList  = 4096
+	smallList  = 3000
 	largePart  = 32768 // some 3 MB
 	largeLists = 8
 	piece      = 32 << 10 // bytes
 )
 
-var pieceTimeout = 15 * time.Second // a variable for the tests' sake
+var pieceTimeout = writeTimeout // a variable for the tests' sake
 
 // list is the rows of a collection: limit of them, or all if that is 0. read
 // returns up to limit rows, by ascending id, with ids above after.
@@ -151,8 +153,14 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		return r.Context().Err()
 	}
 	w.Header().Set("Content-Type", contentType)
-	conn := http.NewResponseController(w)
 	var text bytes.Buffer
+	send := func() error {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
+			return err
+		}
+		_, err := text.WriteTo(w)
+		return err
+	}
 	enc := newEncoder(&text)
 	between := byte('[')
 	for {
@@ -167,16 +175,11 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 				return err
 			}
 			text.Truncate(text.Len() - 1) // the encoder's newline
-			if text.Len() < piece {
-				continue
+			if text.Len() >= piece {
+				if err := send(); err != nil {
+					return err
+				}
 			}
-			if err := conn.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
-				return err
-			}
-			if _, err := w.Write(text.Bytes()); err != nil {
-				return err
-			}
-			text.Reset()
 		}
 		if len(rows) < largePart {
 			break
@@ -187,6 +190,5 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		text.WriteByte(between)
 	}
 	text.WriteByte(']')
-	_, err := w.Write(text.Bytes())
-	return err
+	return send()
 }

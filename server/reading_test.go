@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"onenow/db"
 	"onenow/db/dbtest"
@@ -114,6 +115,48 @@ func TestWrittenElsewhere(t *testing.T) {
 		s.send("GET", months, token, nil).want(t, 200, "[]")
 		s.send("GET", fmt.Sprintf("/bookings/%d/", found[0].ID), token, nil).want(t, 404, "")
 	}
+}
+
+// TestRenamedElsewhere has another process give a user another name: once one
+// answer has it, all have.
+func TestRenamedElsewhere(t *testing.T) {
+	s, path := newShopAt(t)
+	token := s.owner("shop")
+	s.vehicle(token, "A-1")
+	elsewhere(t, path)("UPDATE users SET username = 'renamed'")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		s.send("GET", "/vehicles/", token, nil)
+		if strings.Contains(s.send("GET", "/me/", token, nil).body, "renamed") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is not seen")
+		}
+	}
+	if list := s.send("GET", "/vehicles/", token, nil); !strings.Contains(list.body, `"user":"renamed"`) {
+		t.Errorf("got %s", list.body)
+	}
+}
+
+// TestTriggersOfOthers has a shop refuse bookings by a trigger of its own: that
+// is not taken for a clash.
+func TestTriggersOfOthers(t *testing.T) {
+	s, path := newShopAt(t)
+	token := s.owner("shop")
+	car := s.vehicle(token, "A-1")
+	dbtest.Exec(t, path, `CREATE TRIGGER shut BEFORE INSERT ON bookings WHEN NEW.start_date = '2025-12-25'
+		BEGIN SELECT RAISE(ABORT, 'shut'); END`)
+	body := strings.NewReader(fmt.Sprintf(`{"vehicle":%d,"start_date":"2025-12-25","end_date":"2025-12-26"}`, car))
+	req, err := http.NewRequest("POST", s.url+"/bookings/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	if a := s.roundTrip(req); a.status != 500 {
+		t.Errorf("got %d %s, want 500", a.status, a.body)
+	}
+	s.send("GET", "/bookings/", token, nil).want(t, 200, "[]")
 }
 
 // TestReadYourWrites has many clients at once, each of which reads what it has
