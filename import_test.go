@@ -2,10 +2,8 @@ package main_test
 
 import (
 	"bytes"
-	"crypto/pbkdf2"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -86,17 +84,7 @@ func (d *django) booking(vehicle int64, start, end string) int64 {
 // shop makes a user "shop", password "pass123", with the car ABC-1.
 func (d *django) shop() (car int64) {
 	d.t.Helper()
-	return d.vehicle(d.user("shop", djangoHash(d.t, "pass123"), true), "ABC-1", 2020)
-}
-
-func djangoHash(t testing.TB, password string) string {
-	t.Helper()
-	const salt, iterations = "0123456789abcdefABCDEF", 20_000
-	key, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("pbkdf2_sha256$%d$%s$%s", iterations, salt, base64.StdEncoding.EncodeToString(key))
+	return d.vehicle(d.user("shop", dbtest.DjangoHash(d.t, "pass123", 20_000), true), "ABC-1", 2020)
 }
 
 // read returns the one column of a query on the file at path.
@@ -174,14 +162,14 @@ func TestImport(t *testing.T) {
 	d := newDjango(t, source)
 	car := d.shop()
 	long := strings.Repeat("n", 299) + "é"
-	d.user(long, djangoHash(t, " pw "), true)
-	d.user(" padded ", djangoHash(t, "pass123"), true)
-	d.user("a\x00b", djangoHash(t, "pass123"), true)
-	d.user("new\nline", djangoHash(t, "pass123"), true)
-	d.user("inactive", djangoHash(t, "pass123"), false)
+	d.user(long, dbtest.DjangoHash(t, " pw ", 20_000), true)
+	d.user(" padded ", dbtest.DjangoHash(t, "pass123", 20_000), true)
+	d.user("a\x00b", dbtest.DjangoHash(t, "pass123", 20_000), true)
+	d.user("new\nline", dbtest.DjangoHash(t, "pass123", 20_000), true)
+	d.user("inactive", dbtest.DjangoHash(t, "pass123", 20_000), false)
 	d.user("unusable", "!kFGrnVwAtGxVc0Ljnp9nJvkxTmDgPmZ4z6wPzXUB", true)
 	d.user("old", "pbkdf2_sha1$1$x$y", true)
-	admin := d.user("Shop", djangoHash(t, "other"), true)
+	admin := d.user("Shop", dbtest.DjangoHash(t, "other", 20_000), true)
 	d.exec("UPDATE auth_user SET is_staff = 1, is_superuser = 1, email = 'a@example.com', first_name = 'Ali' WHERE id = ?", admin)
 	second := d.vehicle(admin, "ABC-١٢٣", 1886)
 	third := d.vehicle(admin, " PADDED-1 ", 9999)
@@ -209,7 +197,7 @@ func TestImport(t *testing.T) {
 	}
 	holds(t, out, "users: 9, vehicles: 3, bookings: 4, in the time zone UTC\n",
 		"user 2, ", "user 3, \" padded \", cannot sign in", `user 4, "a\x00b", cannot sign in`, `user 5, "new\nline", keeps and may use`,
-		`user 6, "inactive", is inactive`, `user 7, "unusable", has no password`, `user 8, "old", has a password hash other than pbkdf2_sha256`,
+		`user 6, "inactive", is inactive`, `user 7, "unusable", has no password`, `user 8, "old", has a password hash that cannot be used here`,
 		`email "a@example.com"`, `first_name "Ali"`, "was an administrator", `vehicle 3, " PADDED-1 ", keeps its make and model and plate and year`,
 		"locked out, until onenow set-password NAME lets them in: 3\n", "lose their hours: 3\n", "until the day after they end there: 2\n")
 	if strings.Contains(out, "pbkdf2_sha256$") || strings.Contains(out, "left out") {
@@ -225,7 +213,7 @@ func TestImport(t *testing.T) {
 	onenow(t, dir, "", 0, "check")
 	for query, want := range map[string]string{
 		"SELECT group_concat(id || hex(username), ' ') FROM users WHERE id IN (2, 3, 4, 5)":                                                   fmt.Sprintf("2%X 3%X 4%X 5%X", long, " padded ", "a\x00b", "new\nline"),
-		"SELECT password_hash FROM users WHERE id = 1":                                                                                        djangoHash(t, "pass123"),
+		"SELECT password_hash FROM users WHERE id = 1":                                                                                        dbtest.DjangoHash(t, "pass123", 20_000),
 		"SELECT DISTINCT created_at FROM users":                                                                                               "1751358600",
 		"SELECT group_concat(id || make || model || year || plate) FROM vehicles":                                                             "1ToyotaCorolla2020ABC-1,2ToyotaCorolla1886ABC-١٢٣,3" + strings.Repeat("m", 51) + " x 9999 PADDED-1 ",
 		"SELECT group_concat(name || seq) FROM (SELECT * FROM sqlite_sequence WHERE name IN ('users', 'vehicles', 'bookings') ORDER BY name)": "bookings2000000000,users10,vehicles700",
@@ -373,7 +361,7 @@ func TestImportOddRows(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
 	d.exec("PRAGMA ignore_check_constraints = 1")
-	nameless := d.user("", djangoHash(t, "pass123"), true)
+	nameless := d.user("", dbtest.DjangoHash(t, "pass123", 20_000), true)
 	d.exec("INSERT INTO auth_user SELECT -1, password, NULL, 0, 'below', '', '', 0, 1, date_joined, '' FROM auth_user WHERE id = 1")
 	invalid := d.user("x", "hash", true)
 	d.exec("UPDATE auth_user SET username = CAST(x'ff' AS TEXT) WHERE id = ?", invalid)
@@ -551,6 +539,22 @@ func TestImportSources(t *testing.T) {
 	}
 }
 
+// TestImportOnTerminal brings over what would move the cursor of a terminal.
+func TestImportOnTerminal(t *testing.T) {
+	d := newDjango(t, t.TempDir())
+	d.shop()
+	const escape = "99\x1b[2J\nimported"
+	d.exec("ALTER TABLE backend_api_vehicle ADD COLUMN \"" + escape + "\" TEXT")
+	d.exec("UPDATE backend_api_vehicle SET user_id = CAST(? AS TEXT) WHERE id = ?", escape, d.vehicle(99, "O-2", 2020))
+	d.user(escape, "!"+escape, true)
+	d.booking(d.vehicle(1, escape, 2020), escape, escape)
+	d.pool.Close()
+	out, stderr := onenow(t, t.TempDir(), "", 1, "import-django", d.path)
+	if strings.Contains(out+stderr, "\x1b") || strings.Contains(out+stderr, "\nimported") {
+		t.Errorf("got %q", out+stderr)
+	}
+}
+
 // TestImportRefuses imports from what is no such file, and to where it must not.
 func TestImportRefuses(t *testing.T) {
 	dir := t.TempDir()
@@ -600,12 +604,15 @@ func TestImportRefuses(t *testing.T) {
 		{"db.sqlite3 --db db.sqlite3", "db.sqlite3 is to be read and cannot be written to as well"},
 		{"link --db db.sqlite3", "db.sqlite3 is to be read and cannot be written to as well"},
 		{"db.sqlite3 --db used.db", "used.db has users already"},
+		{"db.sqlite3 --skip-conflicts onenow.db", "onenow.db cannot be a database, or a part of one"},
+		{"db.sqlite3 --skip-conflicts onenow.db-wal", "onenow.db-wal cannot be a database, or a part of one"},
+		{"db.sqlite3 --skip-conflicts db.sqlite3-journal", "db.sqlite3-journal cannot be a database, or a part of one"},
 		{"db.sqlite3 --db notes.txt", "notes.txt is not a onenow database"},
 		{"db.sqlite3 --db no/where.db", "the folder no does not exist"},
 		{"db.sqlite3 --db old.db", "old.db-wal beside it holds data of another"},
 		{"db.sqlite3 --db new.db --skip-conflicts notes.txt", "notes.txt exists already"},
 		{"db.sqlite3 --db new.db --skip-conflicts no/left.csv", "cannot create no/left.csv: the folder no does not exist"},
-		{"db.sqlite3 --db new.db --skip-conflicts ./new.db", "./new.db cannot be the database and the file of what is left out"},
+		{"db.sqlite3 --db new.db --skip-conflicts ./new.db", "./new.db cannot be a database, or a part of one"},
 	} {
 		for _, more := range []string{"", " --dry-run"} {
 			_, stderr := onenow(t, dir, "", 1, strings.Fields("import-django "+c.args+more)...)

@@ -571,7 +571,10 @@ func parseZone(name string) (*time.Location, error) {
 
 // printImport says what comes over and what does not.
 func printImport(out io.Writer, r db.Import, opts db.ImportOptions) {
-	for _, lines := range [][]string{r.Clashes, r.Refused, r.Notes} {
+	for _, c := range r.Clashes {
+		fmt.Fprintln(out, c)
+	}
+	for _, lines := range [][]string{r.Refused, r.Notes} {
 		for _, line := range lines {
 			fmt.Fprintln(out, line)
 		}

@@ -32,14 +32,21 @@ func FromDjango(hash string) bool {
 // nobody, where slowest is the stored hash of Django's with the most
 // iterations, "" if there is none. A server keeps its turn meanwhile.
 func Pad(hash, slowest string) {
-	most, _, _, _ := decodeDjango(slowest)
-	tried, _, _, ok := decodeDjango(hash)
-	if ok {
+	argon, iterations := padding(hash, slowest)
+	if argon {
 		_, _ = Verify("", "")
 	}
-	if most > tried {
-		_ = deriveDjango("", "", most-tried)
+	if iterations > 0 {
+		_ = deriveDjango("", "", iterations)
 	}
+}
+
+// padding returns what Verify has not done for hash: argon2id, and how many
+// iterations of those that slowest takes.
+func padding(hash, slowest string) (argon bool, iterations int) {
+	most, _, _, _ := decodeDjango(slowest)
+	tried, _, _, argon := decodeDjango(hash)
+	return argon, max(0, most-tried)
 }
 
 // verifyDjango is Verify for Django's hashes.

@@ -38,10 +38,10 @@ type Import struct {
 	Hours  int // bookings that lose their hours
 	Longer int // bookings that keep the car until the day after they end there
 
-	Clashes []string // two bookings that overlap, each, whole
-	Refused []string // rows that cannot come over for another reason, whole
-	Left    int      // how many rows do not come over, for either reason
-	Notes   []string // what else is not as it was
+	Clashes []fmt.Stringer // two bookings that overlap, each, whole
+	Refused []string       // rows that cannot come over for another reason, whole
+	Left    int            // how many rows do not come over, for either reason
+	Notes   []string       // what else is not as it was
 }
 
 // ErrLeft is returned with what was found when there are rows that cannot come
@@ -92,17 +92,8 @@ func checkFiles(ctx context.Context, file, path, skip string) error {
 	if err != nil {
 		return err
 	}
-	if skip != "" {
-		if _, err := os.Lstat(skip); err == nil {
-			return existsAlready(skip)
-		}
-		dir, err := realPath(filepath.Dir(skip))
-		if err != nil {
-			return cannot("create", skip, err)
-		}
-		if filepath.Join(dir, filepath.Base(skip)) == real {
-			return fmt.Errorf("%s cannot be the database and the file of what is left out: name another", skip)
-		}
+	if err := checkSkip(skip, real, file); err != nil {
+		return err
 	}
 	if target, err := os.Stat(real); err == nil && os.SameFile(source, target) {
 		return fmt.Errorf("%s is to be read and cannot be written to as well: name another file with --db", path)
@@ -111,6 +102,33 @@ func checkFiles(ctx context.Context, file, path, skip string) error {
 		return err
 	}
 	return checkUnused(ctx, path)
+}
+
+// checkSkip refuses a file for what is left out that exists, or that SQLite takes
+// for a part of one of the databases.
+func checkSkip(skip string, databases ...string) error {
+	if skip == "" {
+		return nil
+	}
+	if _, err := os.Lstat(skip); err == nil {
+		return existsAlready(skip)
+	}
+	dir, err := realPath(filepath.Dir(skip))
+	if err != nil {
+		return cannot("create", skip, err)
+	}
+	for _, path := range databases {
+		real, err := resolve(path)
+		if err != nil {
+			return err
+		}
+		for _, ending := range []string{"", "-wal", "-shm", "-journal"} {
+			if filepath.Join(dir, filepath.Base(skip)) == real+ending {
+				return fmt.Errorf("%s cannot be a database, or a part of one, and the file of what is left out: name another", skip)
+			}
+		}
+	}
+	return nil
 }
 
 func existsAlready(path string) error {
@@ -211,28 +229,35 @@ func (g *django) insertInto(ctx context.Context, path, schema string) (stored bo
 		if used {
 			return errUsed(path)
 		}
-		return g.insert(tx)
+		return g.insert(ctx, tx)
 	})
 	return err == nil, errors.Join(err, d.Close())
 }
 
-func (g *django) insert(tx *Tx) error {
-	for _, u := range g.users {
-		_, err := tx.exec("INSERT INTO users (id, username, password_hash, created_at) VALUES (?, ?, ?, ?)", u.id, u.name, u.hash, u.joined)
+func (g *django) insert(ctx context.Context, tx *Tx) error {
+	put := func(row *djangoRow, query string, args ...any) error {
+		err := ctx.Err()
+		if err == nil {
+			_, err = tx.exec(query, args...)
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", u, err)
+			return fmt.Errorf("%s: %w", row, err)
+		}
+		return nil
+	}
+	for _, u := range g.users {
+		if err := put(u.djangoRow, "INSERT INTO users (id, username, password_hash, created_at) VALUES (?, ?, ?, ?)", u.id, u.name, u.hash, u.joined); err != nil {
+			return err
 		}
 	}
 	for _, v := range g.vehicles {
-		_, err := tx.exec("INSERT INTO vehicles (id, user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?, ?)", v.id, v.owner, v.Make, v.Model, v.Year, v.Plate)
-		if err != nil {
-			return fmt.Errorf("%s: %w", v, err)
+		if err := put(v.djangoRow, "INSERT INTO vehicles (id, user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?, ?)", v.id, v.owner, v.Make, v.Model, v.Year, v.Plate); err != nil {
+			return err
 		}
 	}
 	for _, b := range g.bookings {
-		_, err := tx.exec("INSERT INTO bookings (id, vehicle_id, start_date, end_date) VALUES (?, ?, ?, ?)", b.id, b.vehicle, b.start, b.end)
-		if err != nil {
-			return fmt.Errorf("%s: %w", b, err)
+		if err := put(b.djangoRow, "INSERT INTO bookings (id, vehicle_id, start_date, end_date) VALUES (?, ?, ?, ?)", b.id, b.vehicle, b.start, b.end); err != nil {
+			return err
 		}
 	}
 	// Ids that were used there are not used again here.

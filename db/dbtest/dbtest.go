@@ -2,7 +2,11 @@
 package dbtest
 
 import (
+	"crypto/pbkdf2"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -108,4 +112,15 @@ func Schema(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// DjangoHash returns a hash of password as Django makes it.
+func DjangoHash(t testing.TB, password string, iterations int) string {
+	t.Helper()
+	const salt = "0123456789abcdefABCDEF"
+	key, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("pbkdf2_sha256$%d$%s$%s", iterations, salt, base64.StdEncoding.EncodeToString(key))
 }
