@@ -10,50 +10,93 @@ type cache[State, Key comparable, Value any] struct {
 
 	mu      sync.RWMutex
 	state   State
-	entries map[Key]weighed[Value]
+	entries map[Key]*entry[Value]
 	weight  int
 }
 
-type weighed[Value any] struct {
+type entry[Value any] struct {
 	value  Value
 	weight int
+
+	done  chan struct{} // closed once it has been worked out
+	found bool          // whether it could be, for all who ask
 }
 
 // newCache returns a cache for values whose weights add up to most.
 func newCache[State, Key comparable, Value any](most int) *cache[State, Key, Value] {
-	return &cache[State, Key, Value]{most: most, entries: map[Key]weighed[Value]{}}
+	return &cache[State, Key, Value]{most: most, entries: map[Key]*entry[Value]{}}
 }
 
-// get returns what was put for key in that state.
+// get returns what is remembered for key in that state.
 func (c *cache[State, Key, Value]) get(state State, key Key) (v Value, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if state != c.state {
-		return v, false
+	if e := c.entries[key]; e != nil && e.found && state == c.state {
+		return e.value, true
 	}
-	e, ok := c.entries[key]
-	return e.value, ok
+	return v, false
 }
 
-// put remembers v, which was worked out from what was read after the state had
-// been asked for. To make room it forgets others, any of them: what is asked for
-// often is soon back.
-func (c *cache[State, Key, Value]) put(state State, key Key, v Value, weight int) {
-	if weight > c.most {
-		return
+// find returns what is remembered for key in that state, or has work work it out
+// from what is read now, after the state has been asked for. Of many who look for
+// the same at once one works, and the others wait for what it finds: that is as
+// new as they need. What is too heavy to be remembered is for nobody else, and nor
+// is an error.
+func (c *cache[State, Key, Value]) find(state State, key Key, work func() (v Value, weight int, err error)) (Value, error) {
+	if v, ok := c.get(state, key); ok {
+		return v, nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if state != c.state {
-		c.state, c.entries, c.weight = state, map[Key]weighed[Value]{}, 0
+		c.state, c.entries, c.weight = state, map[Key]*entry[Value]{}, 0
 	}
-	c.weight += weight - c.entries[key].weight
-	c.entries[key] = weighed[Value]{v, weight}
+	e, others := c.entries[key]
+	if !others {
+		e = &entry[Value]{done: make(chan struct{})}
+		c.entries[key] = e
+	}
+	c.mu.Unlock()
+	if others {
+		<-e.done
+		if e.found {
+			return e.value, nil
+		}
+		v, _, err := work()
+		return v, err
+	}
+	return c.fill(key, e, work)
+}
+
+// fill has work work out the entry of key.
+func (c *cache[State, Key, Value]) fill(key Key, e *entry[Value], work func() (Value, int, error)) (v Value, err error) {
+	weight := c.most + 1
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		defer close(e.done)
+		e.value, e.weight, e.found = v, weight, err == nil && weight <= c.most
+		if c.entries[key] != e { // there is another state by now
+			return
+		}
+		if !e.found {
+			delete(c.entries, key)
+			return
+		}
+		c.weight += weight
+		c.makeRoom(key)
+	}()
+	v, weight, err = work()
+	return v, err
+}
+
+// makeRoom forgets entries, any but that of key: what is asked for often is soon
+// back.
+func (c *cache[State, Key, Value]) makeRoom(key Key) {
 	for other, e := range c.entries {
 		if c.weight <= c.most {
 			break
 		}
-		if other != key {
+		if other != key && e.found {
 			delete(c.entries, other)
 			c.weight -= e.weight
 		}

@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"onenow/db/dbtest"
@@ -17,8 +20,15 @@ import (
 // TestCacheBounds puts more into a cache than it may keep.
 func TestCacheBounds(t *testing.T) {
 	c := newCache[int, int, string](100)
+	put := func(state, key int, value string, weight int) {
+		t.Helper()
+		v, err := c.find(state, key, func() (string, int, error) { return value, weight, nil })
+		if v != value || err != nil {
+			t.Fatalf("got %q, %v, want %q", v, err, value)
+		}
+	}
 	for i := range 1000 {
-		c.put(0, i, "x", 7)
+		put(0, i, "x", 7)
 		if _, ok := c.get(0, i); !ok {
 			t.Fatalf("%d is forgotten at once", i)
 		}
@@ -26,18 +36,87 @@ func TestCacheBounds(t *testing.T) {
 	if len(c.entries) != 14 || c.weight != 14*7 {
 		t.Errorf("keeps %d of weight %d, want 14 of 98", len(c.entries), c.weight)
 	}
-	c.put(0, 999, "y", 9)
-	if v, _ := c.get(0, 999); v != "y" || c.weight > 100 {
-		t.Errorf("got %q, weight %d, after it was put again", v, c.weight)
-	}
-	c.put(0, -1, "too heavy", 101)
-	if _, ok := c.get(0, -1); ok {
+	put(0, -1, "too heavy", 101)
+	if _, ok := c.get(0, -1); ok || len(c.entries) != 14 {
 		t.Error("keeps what is too heavy")
 	}
-	c.put(1, 1, "z", 7)
+	put(1, 1, "z", 7)
 	if _, ok := c.get(0, 999); ok || len(c.entries) != 1 || c.weight != 7 {
 		t.Errorf("in another state it keeps %d of weight %d", len(c.entries), c.weight)
 	}
+}
+
+// TestCacheShares has many look for the same while one of them works it out.
+func TestCacheShares(t *testing.T) {
+	fault := errors.New("fault")
+	for name, c := range map[string]struct {
+		weight int
+		err    error
+		works  int // how many of ten work, then
+		kept   bool
+	}{
+		"one works for all":                 {1, nil, 1, true},
+		"an error is for who works":         {1, fault, 10, false},
+		"what is heavy is for who worked":   {101, nil, 10, false},
+		"another state asked for meanwhile": {1, nil, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			all := newCache[int, string, int](100)
+			var works atomic.Int64
+			var group sync.WaitGroup
+			for range 10 {
+				group.Go(func() {
+					v, err := all.find(0, "key", func() (int, int, error) {
+						works.Add(1)
+						time.Sleep(time.Second)
+						return 7, c.weight, c.err
+					})
+					if v != 7 || err != c.err {
+						t.Errorf("%s: got %d, %v", name, v, err)
+					}
+				})
+			}
+			synctest.Wait()
+			if !c.kept && c.works == 1 { // while the work goes on
+				if v, _ := all.find(1, "key", func() (int, int, error) { return 8, 1, nil }); v != 8 {
+					t.Errorf("%s: got %d, want 8", name, v)
+				}
+			}
+			group.Wait()
+			if got := int(works.Load()); got != c.works {
+				t.Errorf("%s: %d work, want %d", name, got, c.works)
+			}
+			if _, ok := all.get(0, "key"); ok != c.kept {
+				t.Errorf("%s: kept is %v", name, ok)
+			}
+			if v, ok := all.get(1, "key"); ok && (v != 8 || all.weight != 1) {
+				t.Errorf("%s: in the other state it keeps %d, of weight %d", name, v, all.weight)
+			}
+		})
+	}
+}
+
+// TestCachePanics has the one who works for all panic: the others are not stuck.
+func TestCachePanics(t *testing.T) {
+	c := newCache[int, string, int](100)
+	synctest.Test(t, func(t *testing.T) {
+		var group sync.WaitGroup
+		group.Go(func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic is lost")
+				}
+			}()
+			_, _ = c.find(0, "key", func() (int, int, error) { time.Sleep(time.Second); panic("fault") })
+		})
+		synctest.Wait()
+		group.Go(func() {
+			if v, err := c.find(0, "key", func() (int, int, error) { return 7, 1, nil }); v != 7 || err != nil {
+				t.Errorf("got %d, %v", v, err)
+			}
+		})
+		group.Wait()
+	})
 }
 
 // TestBrokenOff has the database fail in the middle of a long list: the client

@@ -3,11 +3,9 @@ package server
 import (
 	"bytes"
 	"cmp"
-	"hash/maphash"
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -55,36 +53,24 @@ type answerKey struct {
 }
 
 // remembered makes a handler of read that answers the same request as before
-// where nothing has been written since, by whatever process. Of many who ask the
-// same at once one reads, and the others wait for its answer.
+// where nothing has been written since, by whatever process.
 func (s *Server) remembered(read reader) handler {
-	seed := maphash.MakeSeed()
-	var turns [64]sync.Mutex // by key
-	find := func(key answerKey, r *http.Request) (*answer, error) {
-		turn := &turns[maphash.Comparable(seed, key)%uint64(len(turns))]
-		turn.Lock()
-		defer turn.Unlock()
-		revision, _ := s.db.Revision() // before anything is read
-		if a, ok := s.answers.get(revision, key); ok {
-			return a, nil
-		}
-		a, err := read(r)
-		if err == nil && a.stream == nil && len(a.body) <= maxAnswer {
-			s.answers.put(revision, key, a, len(a.body)+len(a.link)+len(key.host)+len(key.uri)+200)
-		}
-		return a, err
-	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		x := exchangeOf(r)
-		key := answerKey{*x.user, x.https, r.Host, r.RequestURI}
-		revision, known := s.db.Revision()
-		a, ok := s.answers.get(revision, key)
+		find := func() (*answer, int, error) {
+			a, err := read(r)
+			if err != nil || a.stream != nil || len(a.body) > maxAnswer {
+				return a, maxAnswers + 1, err
+			}
+			return a, len(a.body) + len(a.link) + len(r.Host) + len(r.RequestURI) + 200, nil
+		}
+		revision, known := s.db.Revision() // before anything is read
+		var a *answer
 		var err error
-		switch {
-		case !known:
-			a, err = read(r)
-		case !ok:
-			a, err = find(key, r)
+		if known {
+			x := exchangeOf(r)
+			a, err = s.answers.find(revision, answerKey{*x.user, x.https, r.Host, r.RequestURI}, find)
+		} else {
+			a, _, err = find()
 		}
 		if err != nil {
 			return err

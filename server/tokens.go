@@ -54,28 +54,37 @@ func (s *Server) authenticate(r *http.Request) error {
 		return err
 	}
 	ended := s.db.SignInsEnded() // before anything is read that it is to date
-	known, ok := s.verified.get(ended, token)
-	who := known.who
-	if !ok || !s.db.Now().Before(known.expiresAt) {
-		claims, err := s.tokens.Parse(token, auth.Access)
-		if err != nil {
-			return accessRefused(err)
-		}
-		userID := db.UserID(claims.UserID)
-		username, ok, err := s.db.SignedIn(r.Context(), userID, db.SignInID(claims.SignInID))
-		switch {
-		case errors.Is(err, db.ErrNotFound):
-			return errUserGone
-		case err != nil:
-			return err
-		case !ok:
-			return accessRefused(auth.ErrInvalid)
-		}
-		who = &identity{userID, username}
-		s.verified.put(ended, token, verifiedToken{who, claims.ExpiresAt}, 1)
+	known, err := s.verified.find(ended, token, func() (verifiedToken, int, error) {
+		v, err := s.verify(r, token)
+		return v, 1, err
+	})
+	if err != nil {
+		return err
 	}
-	exchangeOf(r).user = who
+	if !s.db.Now().Before(known.expiresAt) {
+		return accessRefused(auth.ErrExpired)
+	}
+	exchangeOf(r).user = known.who
 	return nil
+}
+
+// verify finds whose access token that is, or returns the 401.
+func (s *Server) verify(r *http.Request, token string) (verifiedToken, error) {
+	claims, err := s.tokens.Parse(token, auth.Access)
+	if err != nil {
+		return verifiedToken{}, accessRefused(err)
+	}
+	userID := db.UserID(claims.UserID)
+	username, ok, err := s.db.SignedIn(r.Context(), userID, db.SignInID(claims.SignInID))
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return verifiedToken{}, errUserGone
+	case err != nil:
+		return verifiedToken{}, err
+	case !ok:
+		return verifiedToken{}, accessRefused(auth.ErrInvalid)
+	}
+	return verifiedToken{&identity{userID, username}, claims.ExpiresAt}, nil
 }
 
 // bearerToken returns the token in r's Authorization header. The scheme may be
