@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -136,12 +137,13 @@ func (w *writer) run() {
 	}
 }
 
-// commit runs first and the writes that are waiting by then in one
-// transaction, and answers them all. Those that come while it runs are for the
-// next one: the others are being answered while that one is synced.
+// commit runs first and the writes that arrive with it in one transaction, and
+// answers them all. Those that come while it runs are for the next one: the others
+// are being answered while that one is synced.
 func (w *writer) commit(first *pendingWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	runtime.Gosched() // whoever is about to ask takes part: a sync costs more than the moment
 	group := w.gather([]*pendingWrite{first})
 	defer func() {
 		for _, p := range group {
