@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"onenow/db/dbtest"
 )
@@ -117,6 +119,19 @@ func TestCachePanics(t *testing.T) {
 		})
 		group.Wait()
 	})
+}
+
+// TestTokenAlone takes a token out of a long header, which is not to be kept in
+// memory for as long as the token is remembered.
+func TestTokenAlone(t *testing.T) {
+	header := "Bearer" + strings.Repeat(" ", 60<<10) + "token"
+	token, err := bearerToken(&http.Request{Header: http.Header{"Authorization": {header}}})
+	if err != nil || token != "token" {
+		t.Fatalf("got %q, %v", token, err)
+	}
+	if end := header[len(header)-len(token):]; unsafe.StringData(token) == unsafe.StringData(end) {
+		t.Error("the token is a part of the header")
+	}
 }
 
 // TestBrokenOff has the database fail in the middle of a long list: the client

@@ -98,7 +98,7 @@ func bearerToken(r *http.Request) (string, error) {
 	case len(parts) != 2:
 		return "", errBadHeader
 	}
-	return parts[1], nil
+	return strings.Clone(parts[1]), nil // to be remembered, without the header around it
 }
 
 // maxVerified bounds how many tokens are remembered: about a megabyte.
