@@ -40,6 +40,7 @@ type writer struct {
 	keeper      *checkpointer
 
 	failing atomic.Bool // whether the last group failed for want of the disk
+	crowded bool        // whether the last group was of several writes
 
 	mu sync.Mutex // held while the connection is in use
 }
@@ -143,8 +144,11 @@ func (w *writer) run() {
 func (w *writer) commit(first *pendingWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	runtime.Gosched() // whoever is about to ask takes part: a sync costs more than the moment
+	if w.crowded { // whoever is about to ask takes part: a sync costs more than the moment
+		runtime.Gosched()
+	}
 	group := w.gather([]*pendingWrite{first})
+	w.crowded = len(group) > 1
 	defer func() {
 		for _, p := range group {
 			close(p.done)

@@ -474,7 +474,7 @@ func (s *swarm) percentile(p int) time.Duration {
 // it has when it rests and at most during all of the above.
 func BenchmarkProcess(b *testing.B) {
 	binary := filepath.Join(b.TempDir(), "onenow")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "onenow")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "onenow")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)

@@ -1,6 +1,9 @@
 package server
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // cache remembers what was worked out from the database for as long as that is
 // what it was: until another state is asked for. It is safe for use by many
@@ -13,6 +16,9 @@ type cache[State, Key comparable, Value any] struct {
 	entries map[Key]*entry[Value]
 	weight  int
 }
+
+// unkept is the weight of what is not to be remembered.
+const unkept = math.MaxInt
 
 type entry[Value any] struct {
 	value  Value
@@ -69,7 +75,7 @@ func (c *cache[State, Key, Value]) find(state State, key Key, work func() (v Val
 
 // fill has work work out the entry of key.
 func (c *cache[State, Key, Value]) fill(key Key, e *entry[Value], work func() (Value, int, error)) (v Value, err error) {
-	weight := c.most + 1
+	weight := unkept
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()

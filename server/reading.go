@@ -59,7 +59,7 @@ func (s *Server) remembered(read reader) handler {
 		find := func() (*answer, int, error) {
 			a, err := read(r)
 			if err != nil || a.stream != nil || len(a.body) > maxAnswer {
-				return a, maxAnswers + 1, err
+				return a, unkept, err
 			}
 			return a, len(a.body) + len(a.link) + len(r.Host) + len(r.RequestURI) + 200, nil
 		}

@@ -160,7 +160,8 @@ func TestTriggersOfOthers(t *testing.T) {
 }
 
 // TestReadYourWrites has many clients at once, each of which reads what it has
-// just written, while another process writes, too.
+// just written, by itself and in the list that all of them read, while another
+// process writes, too.
 func TestReadYourWrites(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -176,6 +177,9 @@ func TestReadYourWrites(t *testing.T) {
 				want := fmt.Sprintf(`{"id":%d,"vehicle":%d,"start_date":"2025-01-01","end_date":"2025-01-02"}`, id, car)
 				s.send("GET", one, token, nil).want(t, 200, want)
 				s.send("GET", list, token, nil).want(t, 200, "["+want+"]")
+				if all := s.send("GET", "/bookings/", token, nil); !strings.Contains(all.body, want) {
+					t.Errorf("got %s, without %s", all.body, want)
+				}
 				s.send("PATCH", one, token, map[string]string{"end_date": "2025-01-09"}).want(t, 200, "")
 				want = strings.Replace(want, "01-02", "01-09", 1)
 				s.send("GET", one, token, nil).want(t, 200, want)
@@ -183,6 +187,9 @@ func TestReadYourWrites(t *testing.T) {
 				s.send("DELETE", one, token, nil).want(t, 204, "")
 				s.send("GET", one, token, nil).want(t, 404, "")
 				s.send("GET", list, token, nil).want(t, 200, "[]")
+				if all := s.send("GET", "/bookings/", token, nil); strings.Contains(all.body, fmt.Sprintf(`{"id":%d,`, id)) {
+					t.Errorf("got %s, with %d, which is deleted", all.body, id)
+				}
 			}
 		})
 	}
