@@ -23,8 +23,9 @@ type RefreshToken struct {
 }
 
 // SignInsEnded counts the times that sign-ins may have ended, in this process
-// or (seen within a quarter of a second) in another. What a caller has learnt
-// from SignedIn holds while the number stays what it was before the call.
+// or (seen within a quarter of a second, or once the write lock is free) in
+// another. What a caller has learnt from SignedIn holds while the number stays
+// what it was before the call.
 func (d *DB) SignInsEnded() uint64 { return d.signInsEnded.Load() }
 
 // SignedIn returns the name of the user and whether that sign-in of theirs is
