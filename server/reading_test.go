@@ -117,6 +117,21 @@ func TestWrittenElsewhere(t *testing.T) {
 	}
 }
 
+// TestSignedOutElsewhere has another process end sign-ins: their tokens, which
+// are remembered, are refused from then on.
+func TestSignedOutElsewhere(t *testing.T) {
+	s, path := newShopAt(t)
+	s.user("shop")
+	run := elsewhere(t, path)
+	for range 10 {
+		token := s.login("shop", "pass123").Access
+		s.send("GET", "/me/", token, nil).want(t, 200, "")
+		s.send("GET", "/me/", token, nil).want(t, 200, "")
+		run("DELETE FROM sign_ins")
+		s.send("GET", "/me/", token, nil).want(t, 401, "")
+	}
+}
+
 // TestRenamedElsewhere has another process give a user another name: once one
 // answer has it, all have.
 func TestRenamedElsewhere(t *testing.T) {

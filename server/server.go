@@ -67,7 +67,7 @@ type Server struct {
 	refused   map[string]struct{} // the origins that the log has been told of
 
 	tokens   *auth.Tokens
-	verified *cache[uint64, string, verifiedToken] // the state is what db.SignInsEnded says
+	verified *cache[signInState, string, verifiedToken]
 	answers  *cache[db.Revision, answerKey, *answer]
 	handler  http.Handler
 
@@ -92,7 +92,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
-		verified:           newCache[uint64, string, verifiedToken](maxVerified),
+		verified:           newCache[signInState, string, verifiedToken](maxVerified),
 		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers),
 		largeLists:         make(chan struct{}, largeLists),
 		registrationClosed: cfg.RegistrationClosed,
