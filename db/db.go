@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -48,8 +47,6 @@ type DB struct {
 	logIndex     *logIndex // nil where there is none
 	reads        *sql.DB
 	stmts        sync.Map // SQL text → *sql.Stmt on reads
-
-	signInsEnded atomic.Uint64
 
 	probe struct {
 		sync.Mutex

@@ -22,12 +22,6 @@ type RefreshToken struct {
 	ExpiresAt time.Time
 }
 
-// SignInsEnded counts the times that sign-ins may have ended, in this process
-// or (seen within a quarter of a second, or once the write lock is free) in
-// another. What a caller has learnt from SignedIn holds while the number stays
-// what it was before the call.
-func (d *DB) SignInsEnded() uint64 { return d.signInsEnded.Load() }
-
 // SignedIn returns the name of the user and whether that sign-in of theirs is
 // still good. A user who is gone is ErrNoUser.
 func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
@@ -117,7 +111,8 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		}
 		if usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
 			replayed = true
-			return tx.endSignIns("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
+			_, err := tx.exec("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
+			return err
 		}
 		_, err = tx.exec("UPDATE refresh_tokens SET used_at = ? WHERE id = ? AND used_at IS NULL", tx.now.Unix(), used.ID)
 		if err != nil {
@@ -138,7 +133,8 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 // SignOut ends a sign-in of the user's. One that has ended already is no error.
 func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 	return d.write(ctx, func(tx *Tx) error {
-		return tx.endSignIns("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
+		_, err := tx.exec("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
+		return err
 	})
 }
 
@@ -155,12 +151,5 @@ func (tx *Tx) addRefreshToken(t RefreshToken) error {
 		return err
 	}
 	_, err = tx.exec("DELETE FROM refresh_tokens WHERE expires_at <= ?", tx.now.Unix())
-	return err
-}
-
-// endSignIns runs a DELETE FROM sign_ins.
-func (tx *Tx) endSignIns(query string, args ...any) error {
-	tx.endedSignIns = true
-	_, err := tx.exec(query, args...)
 	return err
 }

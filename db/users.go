@@ -81,6 +81,7 @@ func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error
 		if err != nil {
 			return err
 		}
-		return tx.endSignIns("DELETE FROM sign_ins WHERE user_id = ?", u.ID)
+		_, err = tx.exec("DELETE FROM sign_ins WHERE user_id = ?", u.ID)
+		return err
 	})
 }

@@ -59,8 +59,6 @@ type Tx struct {
 	now   time.Time // the same for the whole write
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
-
-	endedSignIns bool
 }
 
 // openWriter opens the writing connection. Nothing is written before run.
@@ -170,7 +168,6 @@ func (w *writer) commit(first *pendingWrite) {
 		fail(err)
 		return
 	}
-	w.tx.endedSignIns = false
 	if _, err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
 		group = w.gather(group) // they would wait as long again, one after another
 		fail(err)
@@ -194,9 +191,6 @@ func (w *writer) commit(first *pendingWrite) {
 	if _, err := w.tx.exec("COMMIT"); err != nil {
 		fail(err)
 		return
-	}
-	if w.tx.endedSignIns {
-		w.db.signInsEnded.Add(1)
 	}
 	w.failing.Store(false)
 }
@@ -296,8 +290,7 @@ func runSafely(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-// noticeOthers looks whether another process has written the file. It may
-// have ended sign-ins.
+// noticeOthers looks whether another process has written the file.
 func (w *writer) noticeOthers() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -306,7 +299,6 @@ func (w *writer) noticeOthers() {
 		return // asked again soon; a lasting fault shows in the next write
 	}
 	if version != w.dataVersion && w.dataVersion != 0 {
-		w.db.signInsEnded.Add(1)
 		w.keeper.beforeWrite() // what they have left in the log is ours to move
 		w.keeper.afterWrite()
 	}

@@ -9,7 +9,8 @@ import (
 // what it was: until another state is asked for. It is safe for use by many
 // goroutines.
 type cache[State, Key comparable, Value any] struct {
-	most int // what the weights may add up to
+	most int                  // what the weights may add up to
+	now  func() (State, bool) // the state; false where it cannot be told, and nothing is remembered
 
 	mu      sync.RWMutex
 	state   State
@@ -28,9 +29,10 @@ type entry[Value any] struct {
 	found bool          // whether it could be, for all who ask
 }
 
-// newCache returns a cache for values whose weights add up to most.
-func newCache[State, Key comparable, Value any](most int) *cache[State, Key, Value] {
-	return &cache[State, Key, Value]{most: most, entries: map[Key]*entry[Value]{}}
+// newCache returns a cache for values whose weights add up to most, in the state
+// that now tells.
+func newCache[State, Key comparable, Value any](most int, now func() (State, bool)) *cache[State, Key, Value] {
+	return &cache[State, Key, Value]{most: most, now: now, entries: map[Key]*entry[Value]{}}
 }
 
 // get returns what is remembered for key in that state.
@@ -43,12 +45,17 @@ func (c *cache[State, Key, Value]) get(state State, key Key) (v Value, ok bool) 
 	return v, false
 }
 
-// find returns what is remembered for key in that state, or has work work it out
-// from what is read now, after the state has been asked for. Of many who look for
+// find returns what is remembered for key in the state that it is now, or has work
+// work it out from what is read after the state has been asked for. Of many who look for
 // the same at once one works, and the others wait for what it finds: that is as
 // new as they need. What is too heavy to be remembered is for nobody else, and nor
 // is an error.
-func (c *cache[State, Key, Value]) find(state State, key Key, work func() (v Value, weight int, err error)) (Value, error) {
+func (c *cache[State, Key, Value]) find(key Key, work func() (v Value, weight int, err error)) (Value, error) {
+	state, known := c.now() // before anything is read
+	if !known {
+		v, _, err := work()
+		return v, err
+	}
 	if v, ok := c.get(state, key); ok {
 		return v, nil
 	}

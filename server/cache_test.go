@@ -21,10 +21,12 @@ import (
 
 // TestCacheBounds puts more into a cache than it may keep.
 func TestCacheBounds(t *testing.T) {
-	c := newCache[int, int, string](100)
+	now := 0
+	c := newCache[int, int, string](100, func() (int, bool) { return now, true })
 	put := func(state, key int, value string, weight int) {
 		t.Helper()
-		v, err := c.find(state, key, func() (string, int, error) { return value, weight, nil })
+		now = state
+		v, err := c.find(key, func() (string, int, error) { return value, weight, nil })
 		if v != value || err != nil {
 			t.Fatalf("got %q, %v, want %q", v, err, value)
 		}
@@ -63,12 +65,13 @@ func TestCacheShares(t *testing.T) {
 		"another state asked for meanwhile": {1, nil, 1, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			all := newCache[int, string, int](100)
+			var now atomic.Int64
+			all := newCache[int64, string, int](100, func() (int64, bool) { return now.Load(), true })
 			var works atomic.Int64
 			var group sync.WaitGroup
 			for range 10 {
 				group.Go(func() {
-					v, err := all.find(0, "key", func() (int, int, error) {
+					v, err := all.find("key", func() (int, int, error) {
 						works.Add(1)
 						time.Sleep(time.Second)
 						return 7, c.weight, c.err
@@ -80,7 +83,8 @@ func TestCacheShares(t *testing.T) {
 			}
 			synctest.Wait()
 			if !c.kept && c.works == 1 { // while the work goes on
-				if v, _ := all.find(1, "key", func() (int, int, error) { return 8, 1, nil }); v != 8 {
+				now.Store(1)
+				if v, _ := all.find("key", func() (int, int, error) { return 8, 1, nil }); v != 8 {
 					t.Errorf("%s: got %d, want 8", name, v)
 				}
 			}
@@ -100,7 +104,7 @@ func TestCacheShares(t *testing.T) {
 
 // TestCachePanics has the one who works for all panic: the others are not stuck.
 func TestCachePanics(t *testing.T) {
-	c := newCache[int, string, int](100)
+	c := newCache[int, string, int](100, func() (int, bool) { return 0, true })
 	synctest.Test(t, func(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() {
@@ -109,11 +113,11 @@ func TestCachePanics(t *testing.T) {
 					t.Error("the panic is lost")
 				}
 			}()
-			_, _ = c.find(0, "key", func() (int, int, error) { time.Sleep(time.Second); panic("fault") })
+			_, _ = c.find("key", func() (int, int, error) { time.Sleep(time.Second); panic("fault") })
 		})
 		synctest.Wait()
 		group.Go(func() {
-			if v, err := c.find(0, "key", func() (int, int, error) { return 7, 1, nil }); v != 7 || err != nil {
+			if v, err := c.find("key", func() (int, int, error) { return 7, 1, nil }); v != 7 || err != nil {
 				t.Errorf("got %d, %v", v, err)
 			}
 		})

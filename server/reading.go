@@ -56,22 +56,14 @@ type answerKey struct {
 // where nothing has been written since, by whatever process.
 func (s *Server) remembered(read reader) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		find := func() (*answer, int, error) {
+		x := exchangeOf(r)
+		a, err := s.answers.find(answerKey{*x.user, x.https, r.Host, r.RequestURI}, func() (*answer, int, error) {
 			a, err := read(r)
 			if err != nil || a.stream != nil || len(a.body) > maxAnswer {
 				return a, unkept, err
 			}
 			return a, len(a.body) + len(a.link) + len(r.Host) + len(r.RequestURI) + 200, nil
-		}
-		revision, known := s.db.Revision() // before anything is read
-		var a *answer
-		var err error
-		if known {
-			x := exchangeOf(r)
-			a, err = s.answers.find(revision, answerKey{*x.user, x.https, r.Host, r.RequestURI}, find)
-		} else {
-			a, _, err = find()
-		}
+		})
 		if err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ type Server struct {
 	refused   map[string]struct{} // the origins that the log has been told of
 
 	tokens   *auth.Tokens
-	verified *cache[signInState, string, verifiedToken]
+	verified *cache[db.Revision, string, verifiedToken]
 	answers  *cache[db.Revision, answerKey, *answer]
 	handler  http.Handler
 
@@ -92,8 +92,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
-		verified:           newCache[signInState, string, verifiedToken](maxVerified),
-		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers),
+		verified:           newCache[db.Revision, string, verifiedToken](maxVerified, cfg.DB.Revision),
+		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers, cfg.DB.Revision),
 		largeLists:         make(chan struct{}, largeLists),
 		registrationClosed: cfg.RegistrationClosed,
 		maxConnections:     cmp.Or(cfg.MaxConnections, defaultMaxConnections),

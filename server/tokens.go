@@ -53,9 +53,7 @@ func (s *Server) authenticate(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	revision, _ := s.db.Revision() // before anything is read that it is to date
-	state := signInState{revision, s.db.SignInsEnded()}
-	known, err := s.verified.find(state, token, func() (verifiedToken, int, error) {
+	known, err := s.verified.find(token, func() (verifiedToken, int, error) {
 		v, err := s.verify(r, token)
 		return v, 1, err
 	})
@@ -102,19 +100,11 @@ func bearerToken(r *http.Request) (string, error) {
 	return strings.Clone(parts[1]), nil // to be remembered, without the header around it
 }
 
-// signInState is what a verified token is remembered for: until anything is
-// written, by any process, and where that cannot be told, until db.SignInsEnded
-// says so.
-type signInState struct {
-	revision db.Revision
-	ended    uint64
-}
-
 // maxVerified bounds how many tokens are remembered: about a megabyte.
 const maxVerified = 2048
 
 // verifiedToken saves checking an access token's signature and sign-in again,
-// until it expires or the signInState is another.
+// until it expires or anything is written, by any process.
 type verifiedToken struct {
 	who       *identity
 	expiresAt time.Time
