@@ -419,7 +419,7 @@ while serve runs.`,
 			}
 			return withDB(cmd, path, db.Options{MustExist: true}, func(d *db.DB) error {
 				u, err := d.UserByName(cmd.Context(), name)
-				if errors.Is(err, db.ErrNoUser) {
+				if errors.Is(err, db.ErrNotFound) {
 					return fmt.Errorf("there is no user %q; create-user makes one", name)
 				}
 				if err != nil {

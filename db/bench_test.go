@@ -17,10 +17,11 @@ func BenchmarkCreateBooking(b *testing.B) {
 	for _, clients := range []int{1, 8, 32, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			d := dbtest.New(b)
-			owner, err := d.CreateUser(b.Context(), "shop", "x")
+			id, err := d.CreateUser(b.Context(), "shop", "x")
 			if err != nil {
 				b.Fatal(err)
 			}
+			owner := db.Principal{User: id}
 			cars := make([]db.VehicleID, clients)
 			for i := range cars {
 				v, err := d.CreateVehicle(b.Context(), owner, db.Vehicle{Make: "Kia", Model: "Rio", Year: 2020, Plate: fmt.Sprint(i)})

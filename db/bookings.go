@@ -21,6 +21,17 @@ type Booking struct {
 	End     Date      `json:"end_date"`
 }
 
+// ClashError is an ErrConflict: the booking With has the vehicle at that time.
+type ClashError struct{ With Booking }
+
+// Error returns the refusal in words written for users.
+func (e *ClashError) Error() string {
+	return fmt.Sprintf("This vehicle is already booked from %s to %s.", e.With.Start, e.With.End)
+}
+
+// Unwrap returns the kind.
+func (e *ClashError) Unwrap() error { return ErrConflict }
+
 // BookingFields are the fields of a booking that a user sets; nil leaves one
 // as it is.
 type BookingFields struct {
@@ -49,14 +60,14 @@ type BookingFilter struct {
 	Limit   int       // at most so many; 0 is no limit
 }
 
-// CreateBooking books a vehicle of the owner's and returns the booking with
-// its id. In this order: an unknown vehicle is ErrInvalid, so is an end that is
-// not after the start; another owner's vehicle is ErrForbidden; a vehicle that
-// is taken is ErrConflict with the clashing booking.
-func (d *DB) CreateBooking(ctx context.Context, owner UserID, b Booking) (Booking, error) {
+// CreateBooking books a vehicle of the principal's and returns the booking with
+// its id. It checks in this order: an unknown vehicle is ErrInvalid, and so is an
+// end that is not after the start; another user's vehicle is ErrForbidden; a
+// vehicle that is taken is a *ClashError.
+func (d *DB) CreateBooking(ctx context.Context, by Principal, b Booking) (Booking, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		b.ID = 0
-		if err := tx.checkBooking(owner, b); err != nil {
+		if err := tx.checkBooking(by, b); err != nil {
 			return err
 		}
 		id, err := tx.insert("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)", b.Vehicle, b.Start, b.End)
@@ -69,9 +80,9 @@ func (d *DB) CreateBooking(ctx context.Context, owner UserID, b Booking) (Bookin
 	return b, err
 }
 
-// Booking returns a booking of a vehicle of the owner's, or ErrNotFound.
-func (d *DB) Booking(ctx context.Context, owner UserID, id BookingID) (Booking, error) {
-	return scanBooking(d.queryRow(ctx, selectBooking, id, owner).Scan)
+// Booking returns a booking of one of the principal's vehicles, or ErrNotFound.
+func (d *DB) Booking(ctx context.Context, by Principal, id BookingID) (Booking, error) {
+	return scanBooking(d.queryRow(ctx, selectBooking, id, by.User).Scan)
 }
 
 const selectBooking = `
@@ -91,24 +102,24 @@ func scanBooking(scan func(...any) error) (Booking, error) {
 	return b, nil
 }
 
-// Bookings lists the bookings of the owner's vehicles by ascending id.
+// Bookings lists the bookings of the principal's vehicles by ascending id.
 //
-// It reads the rows it returns and at most two more for each of the owner's
+// It reads the rows it returns and at most two more for each of the principal's
 // vehicles, however many bookings there are; a page of a list without dates
 // reads as many ids as the page is long for each vehicle; a page of a list
 // with dates reads what lies within the dates.
-func (d *DB) Bookings(ctx context.Context, owner UserID, f BookingFilter) ([]Booking, error) {
-	query, args := f.query(owner)
+func (d *DB) Bookings(ctx context.Context, by Principal, f BookingFilter) ([]Booking, error) {
+	query, args := f.query(by)
 	return list(ctx, d, scanBooking, query, args...)
 }
 
-func (f BookingFilter) query(owner UserID) (string, []any) {
+func (f BookingFilter) query(by Principal) (string, []any) {
 	if f.Limit > 0 && f.From == "" && f.To == "" && f.EndAfter == "" && f.StartBefore == "" {
-		return selectBookingPage, []any{owner, f.Vehicle, f.After, f.Limit}
+		return selectBookingPage, []any{by.User, f.Vehicle, f.After, f.Limit}
 	}
 	// A start before the end makes To a bound on start_date, too.
 	startBefore := min(or(f.StartBefore, maxDate), or(f.To, maxDate))
-	return selectBookings, []any{owner, f.Vehicle, f.After, limit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
+	return selectBookings, []any{by.User, f.Vehicle, f.After, limit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
 }
 
 func or(d, otherwise Date) Date {
@@ -153,16 +164,16 @@ const selectBookingPage = `
 	ORDER BY b.id
 	LIMIT ?4`
 
-// UpdateBooking changes a booking of the owner's and returns it as it is then.
-// It is ErrNotFound, or refused as by CreateBooking.
-func (d *DB) UpdateBooking(ctx context.Context, owner UserID, id BookingID, f BookingFields) (Booking, error) {
+// UpdateBooking changes a booking of the principal's and returns it as it is
+// then. It returns ErrNotFound, or the errors of CreateBooking.
+func (d *DB) UpdateBooking(ctx context.Context, by Principal, id BookingID, f BookingFields) (Booking, error) {
 	var b Booking
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		if b, err = scanBooking(tx.queryRow(selectBooking, id, owner).Scan); err != nil {
+		if b, err = scanBooking(tx.queryRow(selectBooking, id, by.User).Scan); err != nil {
 			return err
 		}
 		b = f.Apply(b)
-		if err := tx.checkBooking(owner, b); err != nil {
+		if err := tx.checkBooking(by, b); err != nil {
 			return err
 		}
 		_, err = tx.exec("UPDATE bookings SET vehicle_id = ?, start_date = ?, end_date = ? WHERE id = ?", b.Vehicle, b.Start, b.End, id)
@@ -171,13 +182,13 @@ func (d *DB) UpdateBooking(ctx context.Context, owner UserID, id BookingID, f Bo
 	return b, err
 }
 
-// DeleteBooking deletes a booking of a vehicle of the owner's. It is
+// DeleteBooking deletes a booking of one of the principal's vehicles. It returns
 // ErrNotFound if there is none.
-func (d *DB) DeleteBooking(ctx context.Context, owner UserID, id BookingID) error {
+func (d *DB) DeleteBooking(ctx context.Context, by Principal, id BookingID) error {
 	return d.write(ctx, func(tx *Tx) error {
 		return tx.execOne(notFound("Booking"), `
 			DELETE FROM bookings
-			WHERE id = ? AND vehicle_id IN (SELECT id FROM vehicles WHERE user_id = ?)`, id, owner)
+			WHERE id = ? AND vehicle_id IN (SELECT id FROM vehicles WHERE user_id = ?)`, id, by.User)
 	})
 }
 
@@ -189,7 +200,7 @@ func UnknownVehicle(id string) *Error {
 
 // checkBooking applies the rules to b as it is to be stored, but for the one
 // that the table's triggers apply; see clash.
-func (tx *Tx) checkBooking(owner UserID, b Booking) error {
+func (tx *Tx) checkBooking(by Principal, b Booking) error {
 	var vehicleOwner UserID
 	err := tx.queryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
 	switch {
@@ -199,7 +210,7 @@ func (tx *Tx) checkBooking(owner UserID, b Booking) error {
 		return err
 	case b.End <= b.Start:
 		return &Error{Kind: ErrInvalid, Message: "End date must be after start date."}
-	case vehicleOwner != owner:
+	case vehicleOwner != by.User:
 		return &Error{Kind: ErrForbidden, Message: "You can only book your own vehicles."}
 	}
 	return nil
@@ -227,9 +238,5 @@ func (tx *Tx) clash(b Booking, stored error) error {
 	if err != nil {
 		return errors.Join(stored, err)
 	}
-	return &Error{
-		Kind:    ErrConflict,
-		Message: fmt.Sprintf("This vehicle is already booked from %s to %s.", other.Start, other.End),
-		Clash:   &other,
-	}
+	return &ClashError{other}
 }

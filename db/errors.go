@@ -17,7 +17,8 @@ var (
 	ErrConflict    = errors.New("conflict")
 	ErrUnavailable = errors.New("unavailable")
 
-	ErrNoUser = fmt.Errorf("user %w", ErrNotFound) // the user, who may be the one who asks
+	// ErrGone says that the principal has been deleted.
+	ErrGone = errors.New("principal gone")
 )
 
 // Error is a refusal in words written for users.
@@ -27,8 +28,7 @@ type Error struct {
 	Field   string // the field at fault, by its name in the API; empty when it is no single one
 	Code    string // of ErrUnavailable: storage_full, storage_busy or storage_unavailable
 
-	Clash *Booking // of ErrConflict: the booking in the way
-	Cause error    // what lies behind it, for the log; nil when nothing does
+	Cause error // what lies behind it, for the log; nil when nothing does
 }
 
 func (e *Error) Error() string {
@@ -41,8 +41,7 @@ func (e *Error) Error() string {
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Cause} }
 
-// noUser is notFound for a user.
-func noUser() error { return &Error{Kind: ErrNoUser, Message: "There is no such user."} }
+func gone() error { return &Error{Kind: ErrGone, Message: "User not found"} }
 
 func notFound(noun string) error {
 	return &Error{Kind: ErrNotFound, Message: fmt.Sprintf("No %s matches the given query.", noun)}

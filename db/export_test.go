@@ -4,7 +4,7 @@ import "context"
 
 // What the tests look at from inside.
 
-func (f BookingFilter) Query(owner UserID) (string, []any) { return f.query(owner) }
+func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by) }
 
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error { return d.write(ctx, fn) }
 

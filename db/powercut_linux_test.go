@@ -128,10 +128,11 @@ func TestPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, err := d.CreateUser(t.Context(), "shop", "x")
+	id, err := d.CreateUser(t.Context(), "shop", "x")
 	if err != nil {
 		t.Fatal(err)
 	}
+	owner := db.Principal{User: id}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ USE TEMP B-TREE FOR ORDER BY`
 		"page":       {db.BookingFilter{Limit: 10, After: 5}, byID},
 		"page a car": {db.BookingFilter{Limit: 10, Vehicle: &car}, byID},
 	} {
-		query, args := c.filter.Query(1)
+		query, args := c.filter.Query(db.Principal{User: 1})
 		if got := plan(t, path, query, args...); got != c.want {
 			t.Errorf("%s: got plan\n%s\nwant\n%s", name, got, c.want)
 		}
@@ -167,10 +167,11 @@ func TestTriggersReadOneNeighbour(t *testing.T) {
 // itself, on every pair of spans in a week.
 func TestOverlapRule(t *testing.T) {
 	d := dbtest.New(t)
-	owner, err := d.CreateUser(t.Context(), "shop", "x")
+	id, err := d.CreateUser(t.Context(), "shop", "x")
 	if err != nil {
 		t.Fatal(err)
 	}
+	owner := db.Principal{User: id}
 	car, err := d.CreateVehicle(t.Context(), owner, db.Vehicle{Make: "Kia", Model: "Rio", Year: 2020, Plate: "A1"})
 	if err != nil {
 		t.Fatal(err)

@@ -23,14 +23,14 @@ type RefreshToken struct {
 }
 
 // SignedIn returns the name of the user and whether that sign-in of theirs is
-// still good. A user who is gone is ErrNoUser.
+// still good. A user who has been deleted is ErrGone.
 func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
 	err = d.queryRow(ctx, `
 		SELECT username, EXISTS (SELECT 1 FROM sign_ins WHERE id = ?2 AND user_id = ?1)
 		FROM users
 		WHERE id = ?1`, user, id).Scan(&username, &ok)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, noUser()
+		return "", false, gone()
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("read sign-in: %w", err)
@@ -39,15 +39,15 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 }
 
 // SignIn begins a sign-in of u with its first refresh token, whose SignIn it
-// returns, and remembers the address it came from. It is ErrNoUser if u is gone
-// or has another password hash by now. A newHash that is not empty replaces the
-// hash, without ending anything.
+// returns, and remembers the address it came from. It returns ErrConflict if u
+// has been deleted or has another password hash by now. A newHash that is not
+// empty replaces the hash, without ending anything.
 func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first RefreshToken) (SignInID, error) {
 	if newHash == "" {
 		newHash = u.PasswordHash
 	}
 	err := d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(noUser(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.execOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			newHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err

@@ -10,6 +10,12 @@ import (
 // UserID is the id of a user.
 type UserID int64
 
+// Principal is the signed-in user who makes a request. It is comparable.
+type Principal struct {
+	User UserID
+	Name string
+}
+
 // User is somebody who signs in: in practice a shop, which owns its vehicles.
 type User struct {
 	ID           UserID
@@ -34,12 +40,12 @@ func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (Use
 	return UserID(id), nil
 }
 
-// UserByName returns the user of exactly that name, or ErrNoUser.
+// UserByName returns the user of exactly that name, or ErrNotFound.
 func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
 	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE username = ?", username)
 }
 
-// User returns the user with that id, or ErrNoUser.
+// User returns the user with that id, or ErrNotFound.
 func (d *DB) User(ctx context.Context, id UserID) (User, error) {
 	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE id = ?", id)
 }
@@ -48,12 +54,18 @@ func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
 	var u User
 	err := d.queryRow(ctx, query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
 	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, noUser()
+		return User{}, notFound("User")
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("read user: %w", err)
 	}
 	return u, nil
+}
+
+// changed is the refusal of what was decided by a password hash that has been
+// replaced since.
+func changed() error {
+	return &Error{Kind: ErrConflict, Message: "The user has been changed or deleted. Try again."}
 }
 
 // SlowestHash returns, of the password hashes that came from Django, the one
@@ -72,11 +84,11 @@ func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 	return hash, nil
 }
 
-// SetPassword replaces u's password hash and ends all their sign-ins. It is
-// ErrNoUser if u is gone or has another hash by now.
+// SetPassword replaces u's password hash and ends all their sign-ins. It returns
+// ErrConflict if u has been deleted or has another hash by now.
 func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(noUser(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.execOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			passwordHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err

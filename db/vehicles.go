@@ -55,29 +55,29 @@ type VehicleFilter struct {
 	Limit int       // at most so many; 0 is no limit
 }
 
-// CreateVehicle stores a new vehicle of the owner's and returns it with its
-// id. A plate the owner has already is ErrInvalid, an owner who is gone is
-// ErrNoUser.
-func (d *DB) CreateVehicle(ctx context.Context, owner UserID, v Vehicle) (Vehicle, error) {
+// CreateVehicle stores a new vehicle of the principal's and returns it with its
+// id. A plate that another of their vehicles has is ErrInvalid. A principal who
+// has been deleted is ErrGone.
+func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicle, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		v.ID = 0
-		if err := tx.checkPlate(owner, v); err != nil {
+		if err := tx.checkPlate(by, v); err != nil {
 			return err
 		}
 		id, err := tx.insert("INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?)",
-			owner, v.Make, v.Model, v.Year, v.Plate)
+			by.User, v.Make, v.Model, v.Year, v.Plate)
 		v.ID = VehicleID(id)
 		return err
 	})
 	if code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
-		err = noUser()
+		err = gone()
 	}
 	return v, err
 }
 
-// Vehicle returns a vehicle of the owner's, or ErrNotFound.
-func (d *DB) Vehicle(ctx context.Context, owner UserID, id VehicleID) (Vehicle, error) {
-	return scanVehicle(d.queryRow(ctx, selectVehicle, id, owner).Scan)
+// Vehicle returns a vehicle of the principal's, or ErrNotFound.
+func (d *DB) Vehicle(ctx context.Context, by Principal, id VehicleID) (Vehicle, error) {
+	return scanVehicle(d.queryRow(ctx, selectVehicle, id, by.User).Scan)
 }
 
 const selectVehicle = "SELECT id, make, model, year, plate FROM vehicles WHERE id = ? AND user_id = ?"
@@ -101,10 +101,10 @@ func (d *DB) VehicleExists(ctx context.Context, id VehicleID) (bool, error) {
 	return ok, err
 }
 
-// Vehicles lists the owner's vehicles by ascending id.
-func (d *DB) Vehicles(ctx context.Context, owner UserID, f VehicleFilter) ([]Vehicle, error) {
+// Vehicles lists the principal's vehicles by ascending id.
+func (d *DB) Vehicles(ctx context.Context, by Principal, f VehicleFilter) ([]Vehicle, error) {
 	query := "SELECT id, make, model, year, plate FROM vehicles WHERE user_id = ? AND id > ?"
-	args := []any{owner, f.After}
+	args := []any{by.User, f.After}
 	if f.AvailableFrom != "" {
 		// Free unless the last booking to start before the span's end
 		// reaches into the span: bookings never overlap.
@@ -128,17 +128,17 @@ func limit(n int) int {
 	return n
 }
 
-// UpdateVehicle changes a vehicle of the owner's and returns it as it is then.
-// It is ErrNotFound, or ErrInvalid for a plate that another of the owner's
+// UpdateVehicle changes a vehicle of the principal's and returns it as it is
+// then. It returns ErrNotFound, or ErrInvalid for a plate that another of their
 // vehicles has.
-func (d *DB) UpdateVehicle(ctx context.Context, owner UserID, id VehicleID, f VehicleFields) (Vehicle, error) {
+func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f VehicleFields) (Vehicle, error) {
 	var v Vehicle
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		if v, err = scanVehicle(tx.queryRow(selectVehicle, id, owner).Scan); err != nil {
+		if v, err = scanVehicle(tx.queryRow(selectVehicle, id, by.User).Scan); err != nil {
 			return err
 		}
 		v = f.Apply(v)
-		if err := tx.checkPlate(owner, v); err != nil {
+		if err := tx.checkPlate(by, v); err != nil {
 			return err
 		}
 		_, err = tx.exec("UPDATE vehicles SET make = ?, model = ?, year = ?, plate = ? WHERE id = ?",
@@ -148,22 +148,22 @@ func (d *DB) UpdateVehicle(ctx context.Context, owner UserID, id VehicleID, f Ve
 	return v, err
 }
 
-// DeleteVehicle deletes a vehicle of the owner's, and its bookings with it. It
-// is ErrNotFound if there is none.
-func (d *DB) DeleteVehicle(ctx context.Context, owner UserID, id VehicleID) error {
+// DeleteVehicle deletes a vehicle of the principal's and its bookings. It
+// returns ErrNotFound if there is none.
+func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID) error {
 	return d.write(ctx, func(tx *Tx) error {
-		return tx.execOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, owner)
+		return tx.execOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, by.User)
 	})
 }
 
-// checkPlate refuses v if another of the owner's vehicles has its plate,
+// checkPlate refuses v if another of the principal's vehicles has its plate,
 // letter case aside. SQLite knows the letter case of A to Z only.
-func (tx *Tx) checkPlate(owner UserID, v Vehicle) error {
+func (tx *Tx) checkPlate(by Principal, v Vehicle) error {
 	st, err := tx.stmt("SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?")
 	if err != nil {
 		return err
 	}
-	rows, err := st.Query(owner, v.ID)
+	rows, err := st.Query(by.User, v.ID)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (s *Server) listBookings(r *http.Request) (*answer, error) {
 		func(b db.Booking) int64 { return int64(b.ID) },
 		func(after int64, limit int) ([]db.Booking, error) {
 			f.After, f.Limit = db.BookingID(after), limit
-			return s.db.Bookings(r.Context(), actor(r).userID, f)
+			return s.db.Bookings(r.Context(), principal(r), f)
 		},
 	}.answer(s, r)
 }
@@ -34,7 +34,7 @@ func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.db.CreateBooking(r.Context(), actor(r).userID, f.Apply(db.Booking{}))
+	b, err := s.db.CreateBooking(r.Context(), principal(r), f.Apply(db.Booking{}))
 	if err != nil {
 		return err
 	}
@@ -49,13 +49,13 @@ func (s *Server) getBooking(r *http.Request) (*answer, error) {
 	return answerJSON(b)
 }
 
-// pathBooking returns the actor's booking that r's path names.
+// pathBooking returns the principal's booking that r's path names.
 func (s *Server) pathBooking(r *http.Request) (db.Booking, error) {
 	id, err := pathID(r)
 	if err != nil {
 		return db.Booking{}, err
 	}
-	return s.db.Booking(r.Context(), actor(r).userID, db.BookingID(id))
+	return s.db.Booking(r.Context(), principal(r), db.BookingID(id))
 }
 
 func (s *Server) putBooking(w http.ResponseWriter, r *http.Request) error {
@@ -75,7 +75,7 @@ func (s *Server) updateBooking(w http.ResponseWriter, r *http.Request, partial b
 	if err != nil {
 		return err
 	}
-	if b, err = s.db.UpdateBooking(r.Context(), actor(r).userID, b.ID, f); err != nil {
+	if b, err = s.db.UpdateBooking(r.Context(), principal(r), b.ID, f); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, b)
@@ -86,7 +86,7 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.DeleteBooking(r.Context(), actor(r).userID, db.BookingID(id)); err != nil {
+	if err := s.db.DeleteBooking(r.Context(), principal(r), db.BookingID(id)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -42,9 +42,9 @@ type (
 		Message    string `json:"message"`
 	}
 	conflictBody struct {
-		Detail   string      `json:"detail"`
-		Code     string      `json:"code"`
-		Conflict *db.Booking `json:"conflict"`
+		Detail   string     `json:"detail"`
+		Code     string     `json:"code"`
+		Conflict db.Booking `json:"conflict"`
 	}
 	registerBody struct {
 		Error string `json:"error"`
@@ -103,12 +103,16 @@ func toAPIError(err error) *apiError {
 	if errors.Is(err, context.Canceled) { // nobody is there to read it
 		return &apiError{status: statusClientGone, body: detailBody{"The request was cancelled."}, cause: err}
 	}
+	var clash *db.ClashError
+	if errors.As(err, &clash) {
+		return &apiError{status: http.StatusConflict, body: conflictBody{clash.Error(), "booking_conflict", clash.With}}
+	}
 	var refusal *db.Error
 	if !errors.As(err, &refusal) {
 		return nil
 	}
 	switch {
-	case errors.Is(err, db.ErrNoUser): // who signs in is looked up by name; this is who asks
+	case errors.Is(err, db.ErrGone):
 		return errUserGone
 	case errors.Is(err, db.ErrNotFound):
 		return detail(http.StatusNotFound, "%s", refusal.Message)
@@ -118,8 +122,8 @@ func toAPIError(err error) *apiError {
 		var f fieldErrors
 		f.add(refusal.Field, refusal.Message)
 		return f.answer()
-	case refusal.Clash != nil:
-		return &apiError{status: http.StatusConflict, body: conflictBody{refusal.Message, "booking_conflict", refusal.Clash}}
+	case errors.Is(err, db.ErrConflict):
+		return detail(http.StatusConflict, "%s", refusal.Message)
 	case errors.Is(err, db.ErrUnavailable):
 		return &apiError{status: http.StatusServiceUnavailable, body: codeBody{refusal.Message, refusal.Code}, cause: err}
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/cors"
+
+	"onenow/db"
 )
 
 // middleware wraps the routes, outermost first: log, CORS.
@@ -88,10 +90,10 @@ func (s *Server) noteProxy(r *http.Request, from netip.Addr) {
 type exchange struct {
 	http.ResponseWriter
 	id     string
-	client netip.Addr // who sends it
-	https  bool       // whether it came over HTTPS, to us or to a trusted proxy
-	user   *identity  // who is signed in; nil for nobody
-	status int        // 0 until the header is written
+	client netip.Addr    // who sends it
+	https  bool          // whether it came over HTTPS, to us or to a trusted proxy
+	by     *db.Principal // who is signed in; nil for nobody
+	status int           // 0 until the header is written
 	bytes  int64
 	cause  error // why the answer is an error, for the log alone
 	broken bool  // whether the answer stopped halfway
@@ -185,8 +187,8 @@ func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 		slog.Int64("bytes", x.bytes),
 		slog.String("client", x.client.String()),
 		slog.String("request_id", x.id))
-	if x.user != nil {
-		attrs = append(attrs, slog.Int64("user_id", int64(x.user.userID)))
+	if x.by != nil {
+		attrs = append(attrs, slog.Int64("user_id", int64(x.by.User)))
 	}
 	if x.cause != nil {
 		attrs = append(attrs, slog.String("error", x.cause.Error()))

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"onenow/db"
 )
 
 // reader finds the answer to a GET in the database.
@@ -46,8 +48,8 @@ const (
 
 // answerKey is all that an answer depends on beside what is in the database.
 type answerKey struct {
-	user  identity // the name is in a vehicle
-	https bool     // this and the host are in a Link header
+	by    db.Principal // the name is in a vehicle
+	https bool         // this and the host are in a Link header
 	host  string
 	uri   string
 }
@@ -57,7 +59,7 @@ type answerKey struct {
 func (s *Server) remembered(read reader) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		x := exchangeOf(r)
-		a, err := s.answers.find(answerKey{*x.user, x.https, r.Host, r.RequestURI}, func() (*answer, int, error) {
+		a, err := s.answers.find(answerKey{*x.by, x.https, r.Host, r.RequestURI}, func() (*answer, int, error) {
 			a, err := read(r)
 			if err != nil || a.stream != nil || len(a.body) > maxAnswer {
 				return a, unkept, err

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -10,14 +9,8 @@ import (
 	"onenow/db"
 )
 
-// identity is who sends a request.
-type identity struct {
-	userID   db.UserID
-	username string
-}
-
-// actor returns who sends r, on routes for those who are signed in.
-func actor(r *http.Request) *identity { return exchangeOf(r).user }
+// principal returns the user who sends r, on routes for those who are signed in.
+func principal(r *http.Request) db.Principal { return *exchangeOf(r).by }
 
 // The messages of refused tokens.
 var tokenMessages = map[error]string{
@@ -63,7 +56,7 @@ func (s *Server) authenticate(r *http.Request) error {
 	if !s.db.Now().Before(known.expiresAt) {
 		return accessRefused(auth.ErrExpired)
 	}
-	exchangeOf(r).user = known.who
+	exchangeOf(r).by = known.by
 	return nil
 }
 
@@ -76,14 +69,12 @@ func (s *Server) verify(r *http.Request, token string) (verifiedToken, error) {
 	userID := db.UserID(claims.UserID)
 	username, ok, err := s.db.SignedIn(r.Context(), userID, db.SignInID(claims.SignInID))
 	switch {
-	case errors.Is(err, db.ErrNotFound):
-		return verifiedToken{}, errUserGone
 	case err != nil:
 		return verifiedToken{}, err
 	case !ok:
 		return verifiedToken{}, accessRefused(auth.ErrInvalid)
 	}
-	return verifiedToken{&identity{userID, username}, claims.ExpiresAt}, nil
+	return verifiedToken{&db.Principal{User: userID, Name: username}, claims.ExpiresAt}, nil
 }
 
 // bearerToken returns the token in r's Authorization header. The scheme may be
@@ -106,6 +97,6 @@ const maxVerified = 2048
 // verifiedToken saves checking an access token's signature and sign-in again,
 // until it expires or anything is written, by any process.
 type verifiedToken struct {
-	who       *identity
+	by        *db.Principal
 	expiresAt time.Time
 }

@@ -50,7 +50,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 		return throttled(wait)
 	}
 	taken := registerError(http.StatusBadRequest, "Username already exists.")
-	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNoUser) {
+	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNotFound) {
 		return cmp.Or(err, error(taken)) // before a hash is made for nothing
 	}
 	hash, err := s.hash(r, password)
@@ -100,7 +100,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	refresh := s.tokens.New(auth.Refresh, int64(user.ID))
 	signIn, err := s.db.SignIn(r.Context(), user, newHash, network(exchangeOf(r).client), stored(refresh))
-	if errors.Is(err, db.ErrNotFound) { // the password has just changed
+	if errors.Is(err, db.ErrConflict) { // the password has just changed
 		return wrong
 	}
 	if err != nil {
@@ -220,10 +220,10 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An expired token has been exchanged, or its sign-in is over anyway.
-	if claims.UserID != int64(actor(r).userID) {
+	if claims.UserID != int64(principal(r).User) {
 		return refreshRefused(auth.ErrInvalid)
 	}
-	if err := s.db.SignOut(r.Context(), actor(r).userID, db.SignInID(claims.SignInID)); err != nil {
+	if err := s.db.SignOut(r.Context(), principal(r).User, db.SignInID(claims.SignInID)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, message{"Logged out."})
@@ -239,7 +239,11 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	var user db.User
 	oldPassword := f.password("old_password", 0)
 	if oldPassword != nil {
-		if user, err = s.db.User(r.Context(), actor(r).userID); err != nil {
+		user, err = s.db.User(r.Context(), principal(r).User)
+		if errors.Is(err, db.ErrNotFound) {
+			return errUserGone
+		}
+		if err != nil {
 			return err
 		}
 		ok, _, err := s.checkPassword(r, user.Username, user, *oldPassword)
@@ -269,5 +273,5 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, struct {
 		ID       db.UserID `json:"id"`
 		Username string    `json:"username"`
-	}{actor(r).userID, actor(r).username})
+	}{principal(r).User, principal(r).Name})
 }

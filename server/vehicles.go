@@ -42,10 +42,10 @@ func (s *Server) listVehicles(r *http.Request) (*answer, error) {
 		func(v vehicleBody) int64 { return int64(v.ID) },
 		func(after int64, limit int) ([]vehicleBody, error) {
 			f.After, f.Limit = db.VehicleID(after), limit
-			vehicles, err := s.db.Vehicles(r.Context(), actor(r).userID, f)
+			vehicles, err := s.db.Vehicles(r.Context(), principal(r), f)
 			bodies := make([]vehicleBody, len(vehicles))
 			for i, v := range vehicles {
-				bodies[i] = vehicleBody{v, actor(r).username}
+				bodies[i] = vehicleBody{v, principal(r).Name}
 			}
 			return bodies, err
 		},
@@ -57,11 +57,11 @@ func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.db.CreateVehicle(r.Context(), actor(r).userID, f.Apply(db.Vehicle{}))
+	v, err := s.db.CreateVehicle(r.Context(), principal(r), f.Apply(db.Vehicle{}))
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, vehicleBody{v, actor(r).username})
+	return writeJSON(w, http.StatusCreated, vehicleBody{v, principal(r).Name})
 }
 
 func (s *Server) getVehicle(r *http.Request) (*answer, error) {
@@ -69,16 +69,16 @@ func (s *Server) getVehicle(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerJSON(vehicleBody{v, actor(r).username})
+	return answerJSON(vehicleBody{v, principal(r).Name})
 }
 
-// pathVehicle returns the actor's vehicle that r's path names.
+// pathVehicle returns the principal's vehicle that r's path names.
 func (s *Server) pathVehicle(r *http.Request) (db.Vehicle, error) {
 	id, err := pathID(r)
 	if err != nil {
 		return db.Vehicle{}, err
 	}
-	return s.db.Vehicle(r.Context(), actor(r).userID, db.VehicleID(id))
+	return s.db.Vehicle(r.Context(), principal(r), db.VehicleID(id))
 }
 
 func (s *Server) putVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -98,10 +98,10 @@ func (s *Server) updateVehicle(w http.ResponseWriter, r *http.Request, partial b
 	if err != nil {
 		return err
 	}
-	if v, err = s.db.UpdateVehicle(r.Context(), actor(r).userID, v.ID, f); err != nil {
+	if v, err = s.db.UpdateVehicle(r.Context(), principal(r), v.ID, f); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, vehicleBody{v, actor(r).username})
+	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
 }
 
 func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -109,7 +109,7 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.DeleteVehicle(r.Context(), actor(r).userID, db.VehicleID(id)); err != nil {
+	if err := s.db.DeleteVehicle(r.Context(), principal(r), db.VehicleID(id)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
