@@ -2,11 +2,55 @@ package main_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestTestsStayOutside looks for what only tests need in the program.
+// layers are the folders of our packages, from the top down. A package belongs
+// to the deepest folder that holds it: onenow/db/dbtest to onenow/db.
+var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth"}
+
+// layer returns the index in layers of a package, or -1 if it is not ours.
+func layer(pkg string) int {
+	deepest := -1
+	for i, folder := range layers {
+		if (pkg == folder || strings.HasPrefix(pkg, folder+"/")) && (deepest < 0 || len(folder) > len(layers[deepest])) {
+			deepest = i
+		}
+	}
+	return deepest
+}
+
+// TestImports keeps the imports in one direction: no package imports a package
+// of a layer above it. Packages db and auth do not import each other, and auth
+// does not import the driver.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}{{range .Deps}} {{.}}{{end}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checked []string
+	for line := range strings.Lines(string(out)) {
+		pkg, deps := strings.Fields(line)[0], strings.Fields(line)[1:]
+		checked = append(checked, pkg)
+		for _, dep := range deps {
+			if l := layer(dep); l >= 0 && l < layer(pkg) {
+				t.Errorf("%s imports %s", pkg, dep)
+			}
+			if pkg == "onenow/db" && dep == "onenow/auth" || pkg == "onenow/auth" && dep == "modernc.org/sqlite" {
+				t.Errorf("%s imports %s", pkg, dep)
+			}
+		}
+	}
+	for _, pkg := range []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/auth"} {
+		if !slices.Contains(checked, pkg) {
+			t.Errorf("go list does not know the package %s", pkg)
+		}
+	}
+}
+
+// TestTestsStayOutside fails if the program has a package that only tests need.
 func TestTestsStayOutside(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {

@@ -1,4 +1,4 @@
-package main_test
+package cmd_test
 
 import (
 	"context"
@@ -149,88 +149,6 @@ func TestScheduledBackups(t *testing.T) {
 	}
 	_, stderr := onenow(t, dir, "", 1, "serve", "--backup-dir", "x", "--backup-every", "1s")
 	sentence(t, stderr, "--backup-every")
-}
-
-// TestCheck finds what is wrong with a file, and leaves it as it was.
-func TestCheck(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "onenow.db")
-	for name, c := range map[string]struct{ damage, want string }{
-		"an overlap": {`DROP TRIGGER bookings_insert_overlap;
-			INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-01-01', '2025-01-09'), (1, '2025-01-02', '2025-01-03'), (1, '2025-01-05', '2025-01-06')`,
-			"the schema lacks the trigger bookings_insert_overlap\nbooking 2 of vehicle 1 begins before an earlier one has ended\nbooking 3 of vehicle 1 begins before an earlier one has ended\n"},
-		"an orphan":                 {"INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (99, '2025-01-01', '2025-01-09')", "row 1 of bookings refers to a row of vehicles that does not exist\n"},
-		"a table too many":          {"CREATE TABLE notes (x)", "the schema has a table notes that is not onenow's\n"},
-		"an index of another":       {"DROP INDEX bookings_vehicle_id; CREATE INDEX bookings_vehicle_id ON bookings (id)", "the index bookings_vehicle_id is not as in schema.sql\n"},
-		"a missing row of an index": {"PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'sign_ins_user_id') WHERE name = 'bookings_vehicle_id'", "bookings_vehicle_id"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_ = os.Remove(path)
-			p, _ := fleet(t, dir)
-			p.stop(os.Interrupt)
-			dbtest.Exec(t, path, c.damage)
-			before, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, stderr := onenow(t, dir, "", 1, "check")
-			if !strings.Contains(out, c.want) {
-				t.Errorf("got %s\nwant %s", out, c.want)
-			}
-			sentence(t, stderr, "onenow.db", "found wrong")
-			if after, _ := os.ReadFile(path); string(after) != string(before) || files(t, dir) != "onenow.db" {
-				t.Error("the file was touched")
-			}
-		})
-	}
-	if err := os.Truncate(path, 20_000); err != nil {
-		t.Fatal(err)
-	}
-	onenow(t, dir, "", 1, "check")
-	// Beside a server, and after a crash.
-	_ = os.Remove(path)
-	p, _ := fleet(t, dir)
-	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 1, users: 1, vehicles: 8, bookings: 0\n" {
-		t.Errorf("got %s", out)
-	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = p.cmd.Wait()
-	before := files(t, dir)
-	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 1, users: 1, vehicles: 8, bookings: 0\n" {
-		t.Errorf("got %s", out)
-	}
-	if got := files(t, dir); got != before {
-		t.Errorf("got files %s, want %s", got, before)
-	}
-}
-
-// TestNeverTwo has a second serve refused, and the other commands work beside
-// the first.
-func TestNeverTwo(t *testing.T) {
-	dir := t.TempDir()
-	p, token := fleet(t, dir)
-	if err := os.Symlink("onenow.db", filepath.Join(dir, "link.db")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"onenow.db", "link.db"} {
-		_, stderr := onenow(t, dir, "", 1, "serve", "--addr", "127.0.0.1:0", "--db", name)
-		sentence(t, stderr, name+" is being served by another onenow")
-	}
-	onenow(t, dir, "", 0, "migrate")
-	onenow(t, dir, "pass123\n", 0, "create-user", "second")
-	p.login("second", "pass123")
-	onenow(t, dir, "", 0, "backup", "copy.db")
-	onenow(t, dir, "", 0, "check")
-	if status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-01-01","end_date":"2025-01-02"}`); status != 201 {
-		t.Errorf("got %d %s", status, body)
-	}
-	if err := p.cmd.Process.Kill(); err != nil { // the lock goes with the process
-		t.Fatal(err)
-	}
-	_ = p.cmd.Wait()
-	serve(t, dir)
 }
 
 // TestStopDuringCopy stops the server while a copy is under way: the copy is

@@ -1,7 +1,6 @@
-package main_test
+package cmd_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,77 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// terminal starts a command on a new terminal, whose other end it returns.
-func terminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *os.File) {
-	t.Helper()
-	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	t.Cleanup(func() { ptmx.Close() })
-	if err := unix.IoctlSetPointerInt(int(ptmx.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(ptmx.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tty.Close()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, tty, tty, tty
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return cmd, ptmx
-}
-
-// TestPasswordPrompt types passwords on a terminal, which shows none of them.
-func TestPasswordPrompt(t *testing.T) {
-	for name, c := range map[string]struct {
-		first, again string
-		code         int
-		want         string
-	}{
-		"the same":    {"pass123\n", "pass123\n", 0, `created user "shop"`},
-		"two":         {"pass123\n", "pass124\n", 1, "the two passwords differ"},
-		"none":        {"\n", "\n", 1, "Password is required."},
-		"interrupted": {"pass123\n", "\x03", 1, "interrupted: nothing was changed"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cmd, tty := terminal(t, t.TempDir(), "create-user", "shop")
-			out := bufio.NewReader(tty)
-			var seen strings.Builder
-			until := func(text string) {
-				t.Helper()
-				for !strings.HasSuffix(seen.String(), text) {
-					b, err := out.ReadByte()
-					if err != nil {
-						t.Fatalf("%v after %q", err, seen.String())
-					}
-					seen.WriteByte(b)
-				}
-			}
-			until("Password: ")
-			tty.WriteString(c.first)
-			until("The same again: ")
-			tty.WriteString(c.again)
-			until(c.want)
-			_ = cmd.Wait() // the code says it
-			if got := cmd.ProcessState.ExitCode(); got != c.code {
-				t.Errorf("got exit code %d, want %d", got, c.code)
-			}
-			if strings.Contains(seen.String(), "pass12") {
-				t.Errorf("the terminal shows a password: %q", seen.String())
-			}
-		})
-	}
-}
 
 // untilReady waits until /readyz answers with a status: it may give the last
 // second's.
@@ -365,31 +293,4 @@ func TestMemory(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Errorf("takes %d kB, want less than %d", rss, most)
-}
-
-// TestImportOnFullDisk imports to where there is not enough room: nothing is
-// left there, and there is room for the next try.
-func TestImportOnFullDisk(t *testing.T) {
-	d := newDjango(t, t.TempDir())
-	d.shop()
-	d.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
-		INSERT INTO backend_api_booking (start_date, end_date, vehicle_id)
-		SELECT date('2030-01-01', i || ' days') || ' 10:00:00', date('2030-01-01', (i + 1) || ' days') || ' 10:00:00', 1 FROM n`)
-	d.booking(1, "2030-01-05 10:00:00", "2030-01-07 10:00:00")
-	d.pool.Close()
-	dir := smallDisk(t, 2<<20)
-	_, stderr := onenow(t, dir, "", 1, "import-django", d.path, "--skip-conflicts", "left.csv")
-	sentence(t, stderr, "The disk is full")
-	if got := files(t, dir); got != "" {
-		t.Errorf("got files %s, want none", got)
-	}
-	onenow(t, dir, "", 0, "migrate")
-	_, stderr = onenow(t, dir, "", 1, "import-django", d.path, "--skip-conflicts", "left.csv")
-	sentence(t, stderr, "The disk is full")
-	if got := files(t, dir); got != "onenow.db" {
-		t.Errorf("got files %s, want onenow.db alone", got)
-	}
-	if out, _ := onenow(t, dir, "", 0, "check"); !strings.Contains(out, "users: 0, vehicles: 0, bookings: 0\n") {
-		t.Errorf("got %s", out)
-	}
 }

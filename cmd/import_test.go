@@ -1,4 +1,4 @@
-package main_test
+package cmd_test
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 // djangoSchema is what Django's migrations make of the first implementation's
 // models, as far as they are its own and its users'.
 const djangoSchema = `
+
 CREATE TABLE "django_migrations" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "app" varchar(255) NOT NULL, "name" varchar(255) NOT NULL, "applied" datetime NOT NULL);
 CREATE TABLE "auth_user" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "password" varchar(128) NOT NULL, "last_login" datetime NULL, "is_superuser" bool NOT NULL, "username" varchar(150) NOT NULL UNIQUE, "last_name" varchar(150) NOT NULL, "email" varchar(254) NOT NULL, "is_staff" bool NOT NULL, "is_active" bool NOT NULL, "date_joined" datetime NOT NULL, "first_name" varchar(150) NOT NULL);
 CREATE TABLE "backend_api_vehicle" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "make" varchar(50) NOT NULL, "model" varchar(50) NOT NULL, "year" integer unsigned NOT NULL CHECK ("year" >= 0), "plate" varchar(20) NOT NULL UNIQUE, "user_id" integer NOT NULL REFERENCES "auth_user" ("id") DEFERRABLE INITIALLY DEFERRED);
@@ -642,27 +643,6 @@ func TestImportRefuses(t *testing.T) {
 		}
 		_, stderr := onenow(t, dir, "", 1, "import-django", "db.sqlite3", "--db", name)
 		sentence(t, stderr, name+" has users already")
-	}
-}
-
-// TestReadmeImport runs the README's commands as they stand.
-func TestReadmeImport(t *testing.T) {
-	dir := t.TempDir()
-	d := newDjango(t, dir)
-	car := d.shop()
-	d.booking(car, "2030-03-10 19:30:00", "2030-03-12 19:30:00")
-	d.booking(car, "2030-03-10 19:30:00", "2030-03-12 19:30:00")
-	d.pool.Close()
-	t.Setenv("PATH", filepath.Dir(binary)+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", readmeBlock(t, "TestReadmeImport"))
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
-	holds(t, string(out), "they overlap; to be kept: booking 1\n", "nothing was imported", "imported db.sqlite3 into onenow.db\n")
-	if got := files(t, dir); got != "db.sqlite3 left.csv onenow.db" {
-		t.Errorf("got files %s", got)
 	}
 }
 

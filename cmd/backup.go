@@ -1,0 +1,43 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"onenow/db"
+)
+
+func backupCommand(schema string) *cobra.Command {
+	var path string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "backup DEST",
+		Short: "Write a copy of the database",
+		Long: `Write a copy of the database, as it is now, to the file DEST, or to standard
+output if DEST is -. The copy gets its name only when it has been checked and is
+on disk. The command works while serve runs, and does not slow it down.`,
+		Example: `  onenow backup /var/backups/onenow-monday.db
+  ssh shop.example.com onenow backup - --db /var/lib/onenow/onenow.db > onenow.db`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			progress := func(done, total int64) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "copied %d of %d MB\n", done>>20, total>>20)
+			}
+			return withDB(cmd, path, schema, db.Options{MustExist: true, KeepVersion: true}, func(d *db.DB) error {
+				dest := args[0]
+				if dest == "-" {
+					return d.BackupTo(cmd.Context(), cmd.OutOrStdout(), progress)
+				}
+				if err := d.Backup(cmd.Context(), dest, force, progress); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "backed up %s to %s\n", path, dest)
+				return nil
+			})
+		},
+	}
+	addDBFlag(cmd, &path)
+	cmd.Flags().BoolVar(&force, "force", false, "replace DEST if it exists")
+	return cmd
+}

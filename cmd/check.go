@@ -1,0 +1,44 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"onenow/db"
+)
+
+func checkCommand(schema string) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a database file or a copy of one",
+		Long: `Read a whole database file, or a copy of one, and print what it holds and what
+is wrong with it: damage, references to rows that do not exist, bookings that
+overlap, a schema that is not onenow's. The command does not change the file. It
+exits with 1 if anything is wrong.`,
+		Example: `  onenow check
+  onenow check /var/backups/onenow-monday.db`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				path = args[0]
+			}
+			r, err := db.Check(cmd.Context(), path, schema)
+			if err != nil {
+				return err
+			}
+			for _, p := range r.Problems {
+				fmt.Fprintln(cmd.OutOrStdout(), p)
+			}
+			if n := len(r.Problems); n > 0 {
+				return fmt.Errorf("%s: %d found wrong", path, n)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is sound: version %d, users: %d, vehicles: %d, bookings: %d\n",
+				path, r.Version, r.Users, r.Vehicles, r.Bookings)
+			return nil
+		},
+	}
+	addDBFlag(cmd, &path)
+	return cmd
+}

@@ -1,0 +1,37 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"onenow/db"
+)
+
+func migrateCommand(schema string) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Create the database file or bring it up to date",
+		Long: `Create the database file if it does not exist, or bring it up to date if an
+older onenow wrote it. serve does the same when it starts.`,
+		Example: `  onenow migrate
+  onenow migrate --db /var/lib/onenow/onenow.db`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withDB(cmd, path, schema, db.Options{}, func(d *db.DB) error {
+				switch m := d.Migrated; m.From {
+				case 0:
+					fmt.Fprintf(cmd.OutOrStdout(), "created %s, version %d\n", path, m.To)
+				case m.To:
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is of version %d: nothing to do\n", path, m.To)
+				default:
+					fmt.Fprintf(cmd.OutOrStdout(), "brought %s from version %d to version %d\n", path, m.From, m.To)
+				}
+				return nil
+			})
+		},
+	}
+	addDBFlag(cmd, &path)
+	return cmd
+}

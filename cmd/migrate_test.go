@@ -1,0 +1,120 @@
+package cmd_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// TestOddFiles are not taken for a place to make a database.
+func TestOddFiles(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := syscall.Mkfifo(in("fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"dangling": "nowhere", "link": "empty"} {
+		if err := os.Symlink(to, in(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"empty": "", "old.db-wal": "bookings", "old2.db": "", "old2.db-wal": "bookings"} {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"fifo":      "fifo is not a onenow database: it is no regular file",
+		"/dev/null": "/dev/null is not a onenow database: it is no regular file",
+		"dangling":  "cannot open dangling: it is a link to a file that does not exist",
+		"old.db":    "old.db-wal beside it holds data of another",
+		"old2.db":   "old2.db-wal beside it holds data of another",
+	} {
+		_, stderr := onenow(t, dir, "", 1, "migrate", "--db", name)
+		sentence(t, stderr, want)
+	}
+	onenow(t, dir, "", 0, "migrate", "--db", "link")
+	onenow(t, dir, "", 0, "check", "empty")
+	for _, command := range []string{"set-password", "backup"} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, command, "x", "--db", "typo.db")
+		sentence(t, stderr, "cannot open typo.db: it does not exist")
+	}
+	_, stderr := onenow(t, dir, "", 1, "check", "typo.db")
+	sentence(t, stderr, "cannot open typo.db: it does not exist")
+	if got := files(t, dir); got != "dangling empty fifo link old.db-wal old2.db old2.db-wal" {
+		t.Errorf("got files %s", got)
+	}
+}
+
+// TestNewerFile is refused by every command, and left as it was.
+func TestNewerFile(t *testing.T) {
+	dir := t.TempDir()
+	onenow(t, dir, "", 0, "migrate")
+	path := filepath.Join(dir, "onenow.db")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[63] = 99 // the last byte of user_version
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"migrate"}, {"create-user", "a"}, {"set-password", "a"}} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, args...)
+		sentence(t, stderr, "onenow.db", "version 99", "newer onenow")
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(after, text) || files(t, dir) != "onenow.db" {
+		t.Error("the file was touched")
+	}
+}
+
+func TestMigrateCommand(t *testing.T) {
+	dir := t.TempDir()
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 1\n" {
+		t.Errorf("got %q", out)
+	}
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 1: nothing to do\n" {
+		t.Errorf("got %q", out)
+	}
+}
+
+// TestFirstStarts begins with one new file in many processes at once: all
+// write to the same one.
+func TestFirstStarts(t *testing.T) {
+	t.Run("none", func(t *testing.T) { firstStarts(t, t.TempDir()) })
+	t.Run("empty", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "onenow.db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		firstStarts(t, dir)
+	})
+}
+
+func firstStarts(t *testing.T, dir string) {
+	const processes = 8
+	var wg sync.WaitGroup
+	for i := range processes {
+		wg.Go(func() {
+			cmd := exec.CommandContext(t.Context(), binary, "create-user", fmt.Sprint("user", i))
+			cmd.Dir, cmd.Stdin = dir, strings.NewReader("pass123\n")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	if got := files(t, dir); got != "onenow.db" {
+		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+	p := serve(t, dir)
+	for i := range processes {
+		p.login(fmt.Sprint("user", i), "pass123")
+	}
+}

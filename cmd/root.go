@@ -1,0 +1,78 @@
+// Package cmd holds the commands of onenow, one file each: their flags, what
+// they ask for and what they print. The work is done by packages server and db.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"onenow/db"
+)
+
+// errInterrupted is the error of a command that a signal or Ctrl-C has stopped.
+var errInterrupted = errors.New("interrupted: nothing was changed")
+
+// Run runs the command that args name. schema is the text of schema.sql.
+func Run(ctx context.Context, schema string, args []string) error {
+	root := rootCommand(schema)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
+}
+
+// PrintError prints the error of Run to standard error.
+func PrintError(err error) { fmt.Fprintln(os.Stderr, "onenow:", err) }
+
+func rootCommand(schema string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "onenow",
+		Short: "The backend of a small car-rental shop",
+		Long: `onenow is the backend of a small car-rental shop: its fleet and its bookings
+behind a REST API, in one program and one SQLite file.
+
+Every flag can also be set in the environment: --db as ONENOW_DB, --log-format
+as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
+		Example: `  onenow serve
+  onenow create-user shop`,
+		Version:           version(),
+		SilenceUsage:      true,
+		SilenceErrors:     true, // main prints the error
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return setFlagsFromEnv(cmd) },
+	}
+	cmd.AddCommand(
+		serveCommand(schema),
+		migrateCommand(schema),
+		createUserCommand(schema),
+		setPasswordCommand(schema),
+		backupCommand(schema),
+		checkCommand(schema),
+		importCommand(schema),
+	)
+	return cmd
+}
+
+// version returns the version of the module that the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// withDB opens the database file at path, calls do, and closes the file.
+func withDB(cmd *cobra.Command, path, schema string, opts db.Options, do func(*db.DB) error) error {
+	opts.Log = newLogger(cmd.ErrOrStderr(), "text")
+	d, err := db.Open(cmd.Context(), path, schema, opts)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(d), d.Close())
+}

@@ -1,0 +1,127 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"onenow/db"
+	"onenow/server"
+)
+
+// serveOptions holds the values of the flags of serve.
+type serveOptions struct {
+	db             string
+	addr           string // for plain HTTP, without domains
+	acme           server.ACME
+	httpsAddr      string // for HTTPS, with domains
+	httpAddr       string // for the redirect to HTTPS, with domains
+	trustedProxies []string
+	maxConnections int
+	registration   oneOf
+	corsOrigins    []string
+	backups        db.Schedule
+	logFormat      oneOf
+}
+
+func serveCommand(schema string) *cobra.Command {
+	opts := serveOptions{
+		registration: oneOf{"open", []string{"open", "closed"}},
+		logFormat:    oneOf{"text", []string{"text", "json"}},
+	}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API",
+		Long: `Serve the API until SIGINT or SIGTERM. The database file is created if it does
+not exist, and brought up to date if an older onenow wrote it.
+
+With --domain, onenow serves HTTPS on port 443. It gets its certificates from
+Let's Encrypt and keeps them in the database; using --domain means that you
+accept the terms of service of Let's Encrypt. Port 80 answers the challenges of
+Let's Encrypt and redirects everything else to HTTPS.
+
+Without --domain, onenow serves plain HTTP on --addr, for this machine or for a
+proxy on it.`,
+		Example: `  onenow serve
+  onenow serve --db /var/lib/onenow/onenow.db --addr 127.0.0.1:9000
+  onenow serve --domain api.lahorecarrental.com --registration closed
+  onenow serve --cors-origin https://lahorecarrental.com
+  onenow serve --trusted-proxy 127.0.0.1/32
+  onenow serve --backup-dir /var/backups/onenow --backup-every 6h --backup-keep 28`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := opts.config()
+			if err != nil {
+				return err
+			}
+			cfg.Logger = newLogger(cmd.ErrOrStderr(), opts.logFormat.value)
+			return serve(cmd.Context(), schema, opts, cfg, cmd.OutOrStdout())
+		},
+	}
+	opts.addFlags(cmd)
+	return cmd
+}
+
+func (o *serveOptions) addFlags(cmd *cobra.Command) {
+	addDBFlag(cmd, &o.db)
+	flags := cmd.Flags()
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:8000", "the address to serve plain HTTP on, without --domain")
+	flags.StringSliceVar(&o.acme.Domains, "domain", nil, "a domain name to serve HTTPS for; repeatable")
+	flags.StringVar(&o.acme.Directory, "acme-directory", "", "the URL of another certificate authority's ACME directory, with --domain (default Let's Encrypt)")
+	flags.StringVar(&o.httpsAddr, "https-addr", ":443", "the address to serve HTTPS on, with --domain")
+	flags.StringVar(&o.httpAddr, "http-addr", ":80", "the address to redirect to HTTPS from, with --domain")
+	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable")
+	flags.IntVar(&o.maxConnections, "max-connections", 1024, "how many connections to serve at once; more connections wait")
+	flags.Var(&o.registration, "registration", "whether anyone may register; create-user always works")
+	flags.StringSliceVar(&o.corsOrigins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
+	flags.StringVar(&o.backups.Dir, "backup-dir", "", "the folder for scheduled backups (default none: no scheduled backups)")
+	flags.DurationVar(&o.backups.Every, "backup-every", 24*time.Hour, "the time from one scheduled backup to the next, with --backup-dir")
+	flags.IntVar(&o.backups.Keep, "backup-keep", 7, "how many scheduled backups to keep, with --backup-dir; older ones are removed")
+	flags.Var(&o.logFormat, "log-format", "the format of the log, which goes to standard error")
+}
+
+// serve listens, opens the database file, and serves it until ctx is cancelled.
+func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Config, out io.Writer) error {
+	// Listen before the file is touched: another onenow that serves the file
+	// may have the port.
+	listeners, err := listen(opts)
+	if err != nil {
+		return err
+	}
+	for _, l := range listeners {
+		defer l.Close()
+	}
+	d, err := db.Open(ctx, opts.db, schema, db.Options{Serve: true, Log: cfg.Logger})
+	if err != nil && ctx.Err() != nil {
+		return nil // stopped before it began
+	}
+	if err != nil {
+		return err
+	}
+	cfg.DB = d
+	s, err := server.New(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, d.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var background sync.WaitGroup
+	if opts.backups.Dir != "" {
+		background.Go(func() { d.BackupEvery(ctx, opts.backups, cfg.Logger) })
+	}
+	fmt.Fprintf(out, "onenow serves %s at %s\n", opts.db, publicURL(opts, listeners[0]))
+	cfg.Logger.Info("started", "version", version(), "file", opts.db, "schema", db.Version(), "address", listeners[0].Addr().String())
+	if len(opts.acme.Domains) > 0 {
+		err = s.ServeTLS(ctx, listeners[0], listeners[1], opts.acme)
+	} else {
+		err = s.Serve(ctx, listeners[0])
+	}
+	cancel()
+	background.Wait()
+	return errors.Join(err, d.Close())
+}
