@@ -64,9 +64,18 @@ var ready = regexp.MustCompile(`^onenow serves (\S+) at (https?://\S+)/\n$`)
 // it is stopped when the test ends.
 func serve(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	return serveTo(t, nil, dir, args...)
+}
+
+// serveTo is serve with standard error going to a file, if it is not nil.
+func serveTo(t *testing.T, stderr *os.File, dir string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}}
 	p.cmd = exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
 	p.cmd.Dir, p.cmd.Stderr = dir, p.log
+	if stderr != nil {
+		p.cmd.Stderr = stderr
+	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -28,8 +28,13 @@ func Run(ctx context.Context, schema string, args []string) error {
 	return err
 }
 
-// PrintError prints the error of Run to standard error.
-func PrintError(err error) { fmt.Fprintln(os.Stderr, "onenow:", err) }
+// PrintError prints the error of Run to standard error. It gives up after a
+// while if nobody reads that.
+func PrintError(err error) {
+	stderr := newLineQueue(os.Stderr, nil)
+	fmt.Fprintln(stderr, "onenow:", err)
+	flush(stderr)
+}
 
 func rootCommand(schema string) *cobra.Command {
 	cmd := &cobra.Command{

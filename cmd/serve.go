@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,8 +39,9 @@ func serveCommand(schema string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API",
-		Long: `Serve the API until SIGINT or SIGTERM. The database file is created if it does
-not exist, and brought up to date if an older onenow wrote it.
+		Long: `Serve the API until SIGINT, SIGTERM or SIGHUP stops it (SIGHUP does not under
+nohup). The database file is created if it does not exist, and brought up to date
+if an older onenow wrote it.
 
 With --domain, onenow serves HTTPS on port 443. It gets its certificates from
 Let's Encrypt and keeps them in the database; using --domain means that you
@@ -46,7 +49,10 @@ accept the terms of service of Let's Encrypt. Port 80 answers the challenges of
 Let's Encrypt and redirects everything else to HTTPS.
 
 Without --domain, onenow serves plain HTTP on --addr, for this machine or for a
-proxy on it.`,
+proxy on it.
+
+The log goes to standard error and never holds a request up. If nobody reads it
+for a while, lines are dropped, and a later line tells how many.`,
 		Example: `  onenow serve
   onenow serve --db /var/lib/onenow/onenow.db --addr 127.0.0.1:9000
   onenow serve --domain api.lahorecarrental.com --registration closed
@@ -59,8 +65,14 @@ proxy on it.`,
 			if err != nil {
 				return err
 			}
-			cfg.Logger = newLogger(cmd.ErrOrStderr(), opts.logFormat.value)
-			return serve(cmd.Context(), schema, opts, cfg, cmd.OutOrStdout())
+			// A reader of our output that goes away, or stops reading, must
+			// not stop the service.
+			signal.Ignore(syscall.SIGPIPE)
+			stdout := newLineQueue(cmd.OutOrStdout(), nil)
+			stderr := newLineQueue(cmd.ErrOrStderr(), droppedNotice(opts.logFormat.value))
+			defer flush(stdout, stderr)
+			cfg.Logger = newLogger(stderr, opts.logFormat.value)
+			return serve(cmd.Context(), schema, opts, cfg, stdout)
 		},
 	}
 	opts.addFlags(cmd)
@@ -96,6 +108,16 @@ func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Con
 	for _, l := range listeners {
 		defer l.Close()
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() {
+		<-ctx.Done()
+		if name := stopSignal(ctx); name != "" {
+			cfg.Logger.Info("stopping", "signal", name)
+		}
+	})
 	d, err := db.Open(ctx, opts.db, schema, db.Options{Serve: true, Log: cfg.Logger})
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped before it began
@@ -108,14 +130,11 @@ func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Con
 	if err != nil {
 		return errors.Join(err, d.Close())
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var background sync.WaitGroup
 	if opts.backups.Dir != "" {
 		background.Go(func() { d.BackupEvery(ctx, opts.backups, cfg.Logger) })
 	}
-	fmt.Fprintf(out, "onenow serves %s at %s\n", opts.db, publicURL(opts, listeners[0]))
 	cfg.Logger.Info("started", "version", version(), "file", opts.db, "schema", db.Version(), "address", listeners[0].Addr().String())
+	fmt.Fprintf(out, "onenow serves %s at %s\n", opts.db, publicURL(opts, listeners[0]))
 	if len(opts.acme.Domains) > 0 {
 		err = s.ServeTLS(ctx, listeners[0], listeners[1], opts.acme)
 	} else {

@@ -19,3 +19,17 @@ func SignalContext(parent context.Context) (context.Context, context.CancelFunc)
 	context.AfterFunc(ctx, stop) // from then on signals have their usual effect
 	return ctx, stop
 }
+
+// stopSignal returns the name of the signal that has cancelled a context of
+// SignalContext, like SIGTERM, or "" if none has.
+func stopSignal(ctx context.Context) string {
+	if ctx.Err() == nil {
+		return ""
+	}
+	for name, sig := range map[string]os.Signal{"SIGINT": os.Interrupt, "SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP} {
+		if context.Cause(ctx).Error() == sig.String()+" signal received" { // NotifyContext's words
+			return name
+		}
+	}
+	return ""
+}
