@@ -39,6 +39,7 @@ func readPassword(cmd *cobra.Command) (string, error) {
 		if err != nil && err != io.EOF {
 			return "", fmt.Errorf("read the password from standard input: %w", err)
 		}
+		line = strings.TrimPrefix(line, "\ufeff") // a byte order mark, as some editors write it
 		return strings.TrimRight(line, "\r\n"), nil
 	})
 }

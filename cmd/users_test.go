@@ -44,6 +44,11 @@ func TestUserCommands(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	p.login("shop", "new pass ")
+	// A byte order mark at the beginning is not part of the password.
+	onenow(t, dir, "\ufeffmarked\r\n", 0, "set-password", "shop")
+	p.login("shop", "marked")
+	onenow(t, dir, "\ufeff\ufeffmarked", 0, "create-user", "marked")
+	p.login("marked", "\ufeffmarked")
 	onenow(t, dir, "pass123\n", 0, "create-user", "second")
 	// What a command has written is soon in the file itself.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -51,7 +56,7 @@ func TestUserCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, _ := onenow(t, dir, "", 0, "check", "copy.db")
-		if strings.Contains(out, "users: 2,") {
+		if strings.Contains(out, "users: 3,") {
 			break
 		}
 		if time.Now().After(deadline) {
