@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -62,14 +61,6 @@ as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
 		importCommand(schema),
 	)
 	return cmd
-}
-
-// version returns the version of the module that the program was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
 
 // withDB opens the database file at path, calls do, and closes the file.
