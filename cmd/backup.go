@@ -19,7 +19,7 @@ output if DEST is -. The copy gets its name only when it has been checked and is
 on disk. The command works while serve runs, and does not slow it down.`,
 		Example: `  onenow backup /var/backups/onenow-monday.db
   ssh shop.example.com onenow backup - --db /var/lib/onenow/onenow.db > onenow.db`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("the file to write", ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			progress := func(done, total int64) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "copied %d of %d MB\n", done>>20, total>>20)

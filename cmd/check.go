@@ -19,7 +19,7 @@ overlap, a schema that is not onenow's. The command does not change the file. It
 exits with 1 if anything is wrong.`,
 		Example: `  onenow check
   onenow check /var/backups/onenow-monday.db`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOneArg("the file to check"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				path = args[0]

@@ -37,7 +37,7 @@ first.
 If the frontend sent plain dates, keep them with --timezone UTC.`,
 		Example: `  onenow import-django db.sqlite3 --timezone Asia/Karachi --dry-run
   onenow import-django db.sqlite3 --timezone Asia/Karachi --skip-conflicts left.csv`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("the SQLite file of the first implementation", ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if opts.Zone, err = parseZone(zone); err != nil {

@@ -622,7 +622,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	for _, args := range []string{"import-django", "import-django db.sqlite3 x"} {
 		_, stderr := onenow(t, dir, "", 1, strings.Fields(args)...)
-		sentence(t, stderr, "accepts 1 arg")
+		sentence(t, stderr, "the SQLite file of the first implementation", "write onenow import-django FILE")
 	}
 	if got := files(t, dir); got != before {
 		t.Errorf("got files %s, want %s", got, before)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,7 +61,7 @@ type process struct {
 
 var ready = regexp.MustCompile(`^onenow serves (\S+) at (https?://\S+)/\n$`)
 
-// serve starts onenow serve in dir on a free port. If the test does not stop it,
+// serve starts onenow serve in dir, on a free port unless it has a domain. If the test does not stop it,
 // it is stopped when the test ends.
 func serve(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
@@ -71,7 +72,10 @@ func serve(t *testing.T, dir string, args ...string) *process {
 func serveTo(t *testing.T, stderr *os.File, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}}
-	p.cmd = exec.Command(binary, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	if !slices.Contains(args, "--domain") {
+		args = append(args, "--addr", "127.0.0.1:0")
+	}
+	p.cmd = exec.Command(binary, append([]string{"serve"}, args...)...)
 	p.cmd.Dir, p.cmd.Stderr = dir, p.log
 	if stderr != nil {
 		p.cmd.Stderr = stderr

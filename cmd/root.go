@@ -18,6 +18,9 @@ var errInterrupted = errors.New("interrupted: nothing was changed")
 
 // Run runs the command that args name. schema is the text of schema.sql.
 func Run(ctx context.Context, schema string, args []string) error {
+	if err := checkArgs(args); err != nil {
+		return err
+	}
 	root := rootCommand(schema)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -46,11 +49,17 @@ Every flag can also be set in the environment: --db as ONENOW_DB, --log-format
 as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
 		Example: `  onenow serve
   onenow create-user shop`,
-		Version:           version(),
-		SilenceUsage:      true,
-		SilenceErrors:     true, // main prints the error
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return setFlagsFromEnv(cmd) },
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true, // main prints the error
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkTimeZone(); err != nil {
+				return err
+			}
+			return setFlagsFromEnv(cmd)
+		},
 	}
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(
 		serveCommand(schema),
 		migrateCommand(schema),

@@ -2,7 +2,10 @@ package cmd_test
 
 import (
 	"debug/elf"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -80,5 +83,115 @@ func TestHelp(t *testing.T) {
 	}
 	if out, _ := onenow(t, dir, "", 0, "completion", "bash"); !strings.Contains(out, "__start_onenow") {
 		t.Errorf("got %q", out)
+	}
+}
+
+// TestArguments calls commands with too few or too many arguments.
+func TestArguments(t *testing.T) {
+	dir := t.TempDir()
+	for args, want := range map[string]string{
+		"create-user":                 "the name of the user is missing: write onenow create-user NAME",
+		"set-password":                "the name of the user is missing: write onenow set-password NAME",
+		"set-password a b":            "set-password takes one argument, the name of the user, but 2 are given: write onenow set-password NAME, with quotes around an argument that has spaces; the password is not an argument",
+		"backup":                      "the file to write is missing: write onenow backup DEST",
+		"backup a b":                  "backup takes one argument, the file to write, but 2 are given",
+		"import-django":               "the SQLite file of the first implementation is missing: write onenow import-django FILE",
+		"import-django a b c":         "takes one argument, the SQLite file of the first implementation, but 3 are given",
+		"check a b":                   "check takes one argument, the file to check, but 2 are given",
+		"migrate now":                 `unknown command "now"`,
+		"serve --nonsense":            "unknown flag: --nonsense",
+		"serve --max-connections x":   `--max-connections is "x": write a whole number like 1024`,
+		"serve --backup-every 1d":     `--backup-every is "1d": write a time like 24h or 90m`,
+		`serve --domain "a"b.example`: "--domain is",
+	} {
+		_, stderr := onenow(t, dir, "", 1, strings.Fields(args)...)
+		sentence(t, stderr, want)
+	}
+	if got := files(t, dir); got != "" {
+		t.Errorf("got files %s, want none", got)
+	}
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// TestTimeZone refuses a TZ that Go would silently take for UTC.
+func TestTimeZone(t *testing.T) {
+	dir := t.TempDir()
+	onenow(t, dir, "", 0, "migrate")
+	good := []string{"", ":", "UTC", ":UTC", "Asia/Karachi", ":Asia/Karachi", "Etc/UTC", "EST5EDT"}
+	if file := "/usr/share/zoneinfo/Asia/Karachi"; isFile(file) {
+		good = append(good, file, ":"+file)
+	}
+	for _, tz := range good {
+		t.Setenv("TZ", tz)
+		onenow(t, dir, "", 0, "check")
+	}
+	for _, tz := range []string{"PKT-5", "Asia/Lahore", "UTC0", "Local", "/nowhere", filepath.Join(dir, "onenow.db"), "::UTC", "asia karachi"} {
+		t.Setenv("TZ", tz)
+		for _, command := range []string{"serve", "migrate", "create-user a", "set-password a", "backup a", "check", "import-django a"} {
+			_, stderr := onenow(t, dir, "", 1, strings.Fields(command)...)
+			sentence(t, stderr, "TZ in the environment is", tz, "Asia/Karachi")
+		}
+	}
+}
+
+// TestControlCharacters refuses them in arguments, in flags, and in variables.
+func TestControlCharacters(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"migrate", "--db", "onenow.db\r"}, `the value of --db is "onenow.db\r"`},
+		{[]string{"migrate", "--db=onenow\t.db"}, `the value of --db is "onenow\t.db"`},
+		{[]string{"create-user", "shop\n"}, `an argument is "shop\n"`},
+		{[]string{"backup", "a\x7f"}, `an argument is "a\x7f"`},
+		{[]string{"serve", "--domain", "a.example\nb.example"}, `the value of --domain is "a.example\nb.example"`},
+		{[]string{"serve", "--cors-origin", "https://a.example,https://b.example\r"}, "the value of --cors-origin is"},
+	} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, c.args...)
+		sentence(t, stderr, c.want, "control character", "remove that character")
+	}
+	for name, value := range map[string]string{"ONENOW_DB": "onenow.db\r", "ONENOW_ADDR": "127.0.0.1:0\n", "ONENOW_DOMAIN": "a.example\r\n", "ONENOW_MAX_CONNECTIONS": "7\r"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+			_, stderr := onenow(t, dir, "", 1, "serve")
+			sentence(t, stderr, fmt.Sprintf("%s is %q", name, value), "control character", "remove that character")
+		})
+	}
+	if got := files(t, dir); got != "" {
+		t.Errorf("got files %s, want none", got)
+	}
+}
+
+// TestFlagsWithoutEffect refuses a flag or a variable that another one makes
+// useless, and names it.
+func TestFlagsWithoutEffect(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ env, args, want string }{
+		{"", "--addr 127.0.0.1:0 --domain a.example", "--addr has no effect with --domain, which serves on --https-addr and --http-addr: remove --addr"},
+		{"ONENOW_ADDR=127.0.0.1:0", "--domain a.example", "ONENOW_ADDR has no effect with --domain"},
+		{"ONENOW_DOMAIN=a.example", "--addr 127.0.0.1:0", "--addr has no effect with ONENOW_DOMAIN"},
+		{"", "--https-addr 127.0.0.1:0", "--https-addr has no effect without --domain: remove --https-addr, or add --domain"},
+		{"", "--http-addr 127.0.0.1:0", "--http-addr has no effect without --domain"},
+		{"", "--acme-directory https://a.example", "--acme-directory has no effect without --domain"},
+		{"ONENOW_HTTPS_ADDR=127.0.0.1:0", "", "ONENOW_HTTPS_ADDR has no effect without --domain: remove ONENOW_HTTPS_ADDR, or add --domain"},
+		{"", "--backup-every 24h", "--backup-every has no effect without --backup-dir"},
+		{"", "--backup-keep 7", "--backup-keep has no effect without --backup-dir"},
+		{"ONENOW_BACKUP_KEEP=7", "", "ONENOW_BACKUP_KEEP has no effect without --backup-dir"},
+	} {
+		t.Run(c.env+" "+c.args, func(t *testing.T) {
+			if name, value, ok := strings.Cut(c.env, "="); ok {
+				t.Setenv(name, value)
+			}
+			_, stderr := onenow(t, dir, "", 1, strings.Fields("serve "+c.args)...)
+			sentence(t, stderr, c.want)
+		})
+	}
+	if got := files(t, dir); got != "" {
+		t.Errorf("got files %s, want none", got)
 	}
 }

@@ -65,6 +65,9 @@ for a while, lines are dropped, and a later line tells how many.`,
 			if err != nil {
 				return err
 			}
+			if err := opts.checkEffect(cmd); err != nil {
+				return err
+			}
 			// A reader of our output that goes away, or stops reading, must
 			// not stop the service.
 			signal.Ignore(syscall.SIGPIPE)

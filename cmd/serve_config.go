@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"onenow/server"
 )
 
@@ -42,6 +44,28 @@ func (o *serveOptions) config() (server.Config, error) {
 		return cfg, errors.New("--max-connections must be 1 or more")
 	}
 	return cfg, nil
+}
+
+// checkEffect refuses a flag that has no effect beside the other flags.
+func (o *serveOptions) checkEffect(cmd *cobra.Command) error {
+	if addr := source(cmd, "addr"); addr != "" && len(o.acme.Domains) > 0 {
+		return fmt.Errorf("%s has no effect with %s, which serves on --https-addr and --http-addr: remove %s", addr, source(cmd, "domain"), addr)
+	}
+	for _, needs := range []struct {
+		flag    string
+		given   bool
+		without []string // the flags that have no effect without that flag
+	}{
+		{"--domain", len(o.acme.Domains) > 0, []string{"https-addr", "http-addr", "acme-directory"}},
+		{"--backup-dir", o.backups.Dir != "", []string{"backup-every", "backup-keep"}},
+	} {
+		for _, flag := range needs.without {
+			if s := source(cmd, flag); s != "" && !needs.given {
+				return fmt.Errorf("%s has no effect without %s: remove %s, or add %s", s, needs.flag, s, needs.flag)
+			}
+		}
+	}
+	return nil
 }
 
 // checkOrigins refuses a text that no browser sends as an Origin.

@@ -21,7 +21,7 @@ Otherwise, the first line of standard input is the password. The command works
 while serve runs.`,
 		Example: `  onenow create-user shop
   onenow create-user shop --db /var/lib/onenow/onenow.db < password.txt`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("the name of the user", "; the password is not an argument"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.TrimSpace(args[0])
 			if problem := auth.UsernameProblem(name); problem != "" {
@@ -56,7 +56,7 @@ asks for the password twice. Otherwise, the first line of standard input is the
 password. The command works while serve runs.`,
 		Example: `  onenow set-password shop
   onenow set-password shop --db /var/lib/onenow/onenow.db < password.txt`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("the name of the user", "; the password is not an argument"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.TrimSpace(args[0])
 			hash, err := readPasswordHash(cmd)

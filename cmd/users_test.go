@@ -25,7 +25,10 @@ func TestUserCommands(t *testing.T) {
 	_, stderr = onenow(t, dir, "pass123\n", 1, "create-user", " ")
 	sentence(t, stderr, "Username is required.")
 	_, stderr = onenow(t, dir, "pass123\n", 1, "create-user", "shop", "pass123")
-	sentence(t, stderr, "accepts 1 arg")
+	sentence(t, stderr, "create-user takes one argument, the name of the user, but 2 are given", "onenow create-user NAME", "the password is not an argument")
+	if strings.Contains(stderr, "pass123") {
+		t.Errorf("got %q, which shows the password", stderr)
+	}
 	_, stderr = onenow(t, dir, "pass123\n", 1, "set-password", "nobody")
 	sentence(t, stderr, `no user "nobody"`, "create-user")
 
