@@ -15,8 +15,8 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestBackup makes copies with onenow backup, while serve runs under writes and
-// when it does not.
+// TestBackup makes copies with onenow backup, while serve takes bookings and after
+// it has stopped.
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -79,7 +79,7 @@ func TestBackup(t *testing.T) {
 	if got := files(t, dir); got != "copy0.db copy1.db copy2.db copy3.db copy4.db onenow.db piped.db stopped.db" {
 		t.Errorf("got files %s", got)
 	}
-	// A copy is a shop: put it back, and all is there, the sign-ins, too.
+	// A copy in the place of the file holds everything, the sign-ins included.
 	if err := os.Rename(filepath.Join(dir, "stopped.db"), filepath.Join(dir, "onenow.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +89,8 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// TestScheduledBackups starts with copies of earlier days, of which the oldest
-// go, and a folder that cannot be made at first.
+// TestScheduledBackups starts with a folder that cannot be created, then with
+// copies of earlier days, the oldest of which are removed.
 func TestScheduledBackups(t *testing.T) {
 	dir := t.TempDir()
 	backups := filepath.Join(dir, "backups")
@@ -140,7 +140,7 @@ func TestScheduledBackups(t *testing.T) {
 	if strings.Contains(files(t, backups), ".new-") {
 		t.Errorf("got files %s, want no leftovers", files(t, backups))
 	}
-	// A restart makes none before its time.
+	// A restart makes no copy before the next one is due.
 	p = serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
 	time.Sleep(200 * time.Millisecond)
 	p.stop(syscall.SIGTERM)
@@ -151,8 +151,8 @@ func TestScheduledBackups(t *testing.T) {
 	sentence(t, stderr, "--backup-every")
 }
 
-// TestStopDuringCopy stops the server while a copy is under way: the copy is
-// not disturbed, and the file is complete after.
+// TestStopDuringCopy stops the server while somebody copies the file: the copy is
+// sound, and the file is complete afterwards.
 func TestStopDuringCopy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -190,8 +190,8 @@ func TestStopDuringCopy(t *testing.T) {
 	}
 }
 
-// TestRestoreAfterCrash puts a copy back over the file of a server that was
-// killed while it was quiet: nothing of the newer state gets into it.
+// TestRestoreAfterCrash replaces the file of a server that was killed while it was
+// quiet with a copy: nothing of the newer state gets into the copy.
 func TestRestoreAfterCrash(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)

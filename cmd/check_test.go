@@ -9,7 +9,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestCheck finds what is wrong with a file, and leaves it as it was.
+// TestCheck finds each kind of damage, and does not change the file.
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	onenow(t, dir, "", 1, "check")
-	// Beside a server, and after a crash.
+	// While a server runs, and after a crash.
 	_ = os.Remove(path)
 	p, _ := fleet(t, dir)
 	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 1, users: 1, vehicles: 8, bookings: 0\n" {

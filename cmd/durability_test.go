@@ -20,7 +20,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// record is a booking as it was sent, and its id once it was answered.
+// record is a booking as a client sent it, with its id from the answer.
 type record struct {
 	id      int
 	vehicle int
@@ -28,7 +28,8 @@ type record struct {
 	end     string
 }
 
-// ledger is what clients know: what they sent, and what was answered 201.
+// ledger holds the bookings that the clients sent, and those that the server
+// answered with 201.
 type ledger struct {
 	mu       sync.Mutex
 	next     map[int]int       // by vehicle: the day of its next booking
@@ -60,15 +61,15 @@ func (l *ledger) answer(r record, took time.Duration) {
 	l.latency = append(l.latency, took)
 }
 
-// soFar returns what has been answered by now.
+// soFar returns the bookings that have been answered until now.
 func (l *ledger) soFar() []record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.answered[:len(l.answered):len(l.answered)]
 }
 
-// write books a vehicle again and again, pause between, until ctx ends or the
-// server is gone.
+// write books a vehicle again and again, with a pause in between, until ctx is
+// cancelled or the server is gone.
 func (l *ledger) write(ctx context.Context, p *process, token string, vehicle int, pause time.Duration) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
@@ -109,10 +110,10 @@ func (l *ledger) write(ctx context.Context, p *process, token string, vehicle in
 	}
 }
 
-// lost returns what is wrong with the bookings in the file at path, opened
-// alone: one of known that is missing or otherwise, one that nobody sent. Of
-// many it compares the newest one by one, and counts the rest: ids have no gaps
-// where nothing is refused.
+// lost opens the file at path alone, without its log, and returns an error for a
+// booking of known that is missing or different, and for a booking that nobody
+// sent. It compares the newest bookings one by one, and only counts the older
+// ones: ids have no gaps if no booking is refused.
 func (l *ledger) lost(path string, known []record) error {
 	const compared = 20_000
 	newest, oldest := 0, 0
@@ -164,8 +165,8 @@ func (l *ledger) lost(path string, known []record) error {
 	return nil
 }
 
-// writers is how many clients write without pause: each has a vehicle, whose
-// ids are 1 to writers.
+// writers is the number of clients that write without pause. Each has its own
+// vehicle, with the ids 1 to writers.
 const writers = 8
 
 // fleet starts a server in dir with the writers' vehicles.
@@ -183,8 +184,8 @@ func fleet(t *testing.T, dir string) (*process, string) {
 	return p, token
 }
 
-// pad gives the stopped server's file a past of so many bookings, of another
-// vehicle.
+// pad adds that many past bookings of another vehicle to the file of a server
+// that has stopped.
 func pad(t *testing.T, path string, bookings int) {
 	t.Helper()
 	dbtest.Exec(t, path, fmt.Sprintf(`
@@ -195,8 +196,9 @@ func pad(t *testing.T, path string, bookings int) {
 }
 
 // TestCopies copies the one file while the server writes to it, and opens each
-// copy alone: none is damaged, none lacks a booking answered before it began.
-// ONENOW_COPIES and ONENOW_COPY_BOOKINGS make it longer and the file larger.
+// copy alone: no copy is damaged, and no copy lacks a booking that was answered
+// before the copy began. ONENOW_COPIES makes the test longer, and
+// ONENOW_COPY_BOOKINGS the file larger.
 func TestCopies(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has leases")
@@ -276,8 +278,8 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// slowCopy copies a file as cp does, but no faster than rate, and returns how
-// long it took to open it.
+// slowCopy copies a file as cp does, but no faster than rate. It returns the time
+// that opening the file took.
 func slowCopy(from, to string, rate int) (waited time.Duration, err error) {
 	start := time.Now()
 	in, err := os.Open(from)
@@ -309,7 +311,7 @@ func slowCopy(from, to string, rate int) (waited time.Duration, err error) {
 	}
 }
 
-// percentile returns the p-th percentile of d, which it sorts a copy of.
+// percentile returns the p-th percentile of d, and does not change d.
 func percentile(d []time.Duration, p int) time.Duration {
 	if len(d) == 0 {
 		return 0
@@ -318,9 +320,9 @@ func percentile(d []time.Duration, p int) time.Duration {
 	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
 }
 
-// TestKill ends the server with kill -9 at random moments under concurrent
-// writes: every booking answered is there afterwards, and nothing that nobody
-// sent. ONENOW_KILLS makes it longer.
+// TestKill kills the server with SIGKILL at random moments under concurrent
+// writes: the file has every booking that was answered, and no booking that nobody
+// sent. ONENOW_KILLS makes the test longer.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -351,8 +353,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills, %d bookings answered; the slowest start took %v; %s", kills, len(l.answered), slowest, out)
 }
 
-// TestKilledWhileQuiet kills a server that has had nothing to write for a
-// while: its file alone is complete.
+// TestKilledWhileQuiet kills a server some time after its last write: the file
+// alone is complete.
 func TestKilledWhileQuiet(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestImportOnFullDisk imports to where there is not enough room: nothing is
-// left there, and there is room for the next try.
+// TestImportOnFullDisk imports to a disk without enough room: the import leaves no
+// files there.
 func TestImportOnFullDisk(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	d.shop()

@@ -20,8 +20,8 @@ import (
 	"onenow/db/dbtest"
 )
 
-// djangoSchema is what Django's migrations make of the first implementation's
-// models, as far as they are its own and its users'.
+// djangoSchema is the part of the first implementation's schema that Django's
+// migrations make for its own models and for its users.
 const djangoSchema = `
 
 CREATE TABLE "django_migrations" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "app" varchar(255) NOT NULL, "name" varchar(255) NOT NULL, "applied" datetime NOT NULL);
@@ -32,14 +32,14 @@ CREATE INDEX "backend_api_vehicle_user_id_c75dc7f6" ON "backend_api_vehicle" ("u
 CREATE INDEX "backend_api_booking_vehicle_id_6f8f4b3c" ON "backend_api_booking" ("vehicle_id");
 `
 
-// django is a database of the first implementation's.
+// django is a database of the first implementation.
 type django struct {
 	t    *testing.T
 	path string
 	pool *sql.DB
 }
 
-// newDjango makes one in dir, with nothing in it.
+// newDjango creates a django without rows in dir.
 func newDjango(t *testing.T, dir string) *django {
 	t.Helper()
 	d := &django{t: t, path: filepath.Join(dir, "db.sqlite3")}
@@ -82,13 +82,13 @@ func (d *django) booking(vehicle int64, start, end string) int64 {
 	return d.exec("INSERT INTO backend_api_booking (start_date, end_date, vehicle_id) VALUES (?, ?, ?)", start, end, vehicle)
 }
 
-// shop makes a user "shop", password "pass123", with the car ABC-1.
+// shop creates a user "shop", password "pass123", with the car ABC-1.
 func (d *django) shop() (car int64) {
 	d.t.Helper()
 	return d.vehicle(d.user("shop", dbtest.DjangoHash(d.t, "pass123", 20_000), true), "ABC-1", 2020)
 }
 
-// read returns the one column of a query on the file at path.
+// read returns the rows of a query with one column on the file at path.
 func read(t *testing.T, path, query string) string {
 	t.Helper()
 	shell, err := sql.Open("sqlite", path)
@@ -115,8 +115,8 @@ func read(t *testing.T, path, query string) string {
 	return strings.Join(all, "\n")
 }
 
-// unchanged fails the test if, when it ends, the files of that folder are not
-// what they are now.
+// unchanged fails the test if the files of that folder change until the test
+// ends.
 func unchanged(t *testing.T, dir string) {
 	t.Helper()
 	look := func() string {
@@ -156,7 +156,7 @@ func holds(t *testing.T, text string, words ...string) {
 	}
 }
 
-// TestImport brings over all that is odd and can come over, and uses it.
+// TestImport imports all odd rows that can be imported, and then uses them.
 func TestImport(t *testing.T) {
 	source, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
@@ -271,7 +271,8 @@ func TestImport(t *testing.T) {
 	p.login("shop", "pass123")
 }
 
-// TestImportClashes imports nothing where there are clashes, or all the rest.
+// TestImportClashes imports bookings that overlap: nothing is imported, or with
+// --skip-conflicts everything else.
 func TestImportClashes(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)
@@ -310,7 +311,7 @@ func TestImportClashes(t *testing.T) {
 		t.Errorf("the dry run prints\n%s%swant\n%s%s; it left %q", dry, dryErr, out, stderr, files(t, dir))
 	}
 
-	// Neither is a database made half, nor a file overwritten.
+	// No file is overwritten, and no part of a database is left.
 	args = append(args, "--skip-conflicts", "left.csv")
 	if err := os.WriteFile(filepath.Join(dir, "left.csv"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -350,14 +351,15 @@ backend_api_booking,"overlaps booking 5 (start_date 2030-03-12 19:00:00, end_dat
 	if info, err := os.Stat(filepath.Join(dir, "left.csv")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want mode 0600", info, err)
 	}
-	// The id of a booking left out is not given to another.
+	// The id of a booking that was left out is not used again.
 	p := serve(t, dir)
 	if status, body := p.post("/bookings/", p.login("shop", "pass123"), `{"vehicle":1,"start_date":"2031-01-01","end_date":"2031-01-02"}`); status != 201 || !strings.HasPrefix(body, `{"id":101,`) {
 		t.Errorf("got %d %s, want id 101", status, body)
 	}
 }
 
-// TestImportOddRows leaves out, and writes down whole, what cannot come over.
+// TestImportOddRows leaves out the rows that cannot be imported, and writes all
+// their columns to the CSV file.
 func TestImportOddRows(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -442,7 +444,7 @@ func TestImportOddRows(t *testing.T) {
 	}
 }
 
-// TestImportZones turns times into the days of a place.
+// TestImportZones turns times into days of a time zone.
 func TestImportZones(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -486,9 +488,9 @@ func TestImportZones(t *testing.T) {
 	}
 }
 
-// TestImportSources reads files as they are found: written in WAL mode and not
-// yet moved into the file, left by a crash in the middle of a transaction, in a
-// folder that cannot be written to. None is touched.
+// TestImportSources imports a file with a WAL, a file that a crash has left in the
+// middle of a transaction, and a file in a read-only folder. It changes none of
+// them.
 func TestImportSources(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, d *django, car int64){
 		"WAL": func(t *testing.T, d *django, car int64) {
@@ -540,7 +542,8 @@ func TestImportSources(t *testing.T) {
 	}
 }
 
-// TestImportOnTerminal brings over what would move the cursor of a terminal.
+// TestImportOnTerminal imports texts that would move the cursor of a terminal, and
+// prints none of them as they are.
 func TestImportOnTerminal(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	d.shop()
@@ -556,7 +559,8 @@ func TestImportOnTerminal(t *testing.T) {
 	}
 }
 
-// TestImportRefuses imports from what is no such file, and to where it must not.
+// TestImportRefuses imports from files that are no database of the first
+// implementation, and to files that the import must not write.
 func TestImportRefuses(t *testing.T) {
 	dir := t.TempDir()
 	d := newDjango(t, dir)
@@ -628,7 +632,7 @@ func TestImportRefuses(t *testing.T) {
 		t.Errorf("got files %s, want %s", got, before)
 	}
 
-	// One that is served is refused, one that is there and has no users is not.
+	// A database that is served is refused; an existing one without users is not.
 	p := serve(t, dir, "--db", "new.db")
 	for _, more := range []string{"", " --dry-run"} {
 		_, stderr := onenow(t, dir, "", 1, strings.Fields("import-django db.sqlite3 --db new.db"+more)...)
@@ -646,8 +650,8 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// TestImportInterrupted stops or kills the import at every moment: there is all
-// of it, or nothing under the database's name.
+// TestImportInterrupted stops or kills the import at every moment: the database
+// has everything afterwards, or does not exist.
 func TestImportInterrupted(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)

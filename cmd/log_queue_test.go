@@ -28,8 +28,8 @@ func (r *reader) Write(line []byte) (int, error) {
 
 func dropped(n int) []byte { return fmt.Appendf(nil, "dropped %d\n", n) }
 
-// TestLineQueueIsBounded stalls the reader: the queue takes so many lines or so
-// many bytes, and counts the others.
+// TestLineQueueIsBounded stalls the reader: the queue takes lines up to one of its
+// two limits, and counts the others.
 func TestLineQueueIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		line string
@@ -93,8 +93,8 @@ func TestLineQueueCountsRefusedLines(t *testing.T) {
 	})
 }
 
-// TestLineQueueTellsByItself tells of dropped lines without waiting for another
-// line.
+// TestLineQueueTellsByItself drops lines and writes no further line: the notice
+// comes nevertheless.
 func TestLineQueueTellsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{gate: make(chan struct{}), broken: -1}

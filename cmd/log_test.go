@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// pipe returns a pipe whose writing end blocks, as one from a shell does.
+// pipe returns a pipe whose writing end blocks, like a pipe of a shell.
 func pipe(t *testing.T) (r, w *os.File) {
 	t.Helper()
 	var fds [2]int
@@ -29,7 +29,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// fullPipe is pipe with no room left. It returns the number of bytes in it.
+// fullPipe returns a pipe without any room, and the number of bytes in it.
 func fullPipe(t *testing.T) (r, w *os.File, size int) {
 	t.Helper()
 	r, w = pipe(t)

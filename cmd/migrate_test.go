@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestOddFiles are not taken for a place to make a database.
+// TestOddFiles creates no database in place of a file that is none.
 func TestOddFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -52,7 +52,8 @@ func TestOddFiles(t *testing.T) {
 	}
 }
 
-// TestNewerFile is refused by every command, and left as it was.
+// TestNewerFile has every command refuse a file of a newer onenow, and change
+// nothing in it.
 func TestNewerFile(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "", 0, "migrate")
@@ -84,8 +85,8 @@ func TestMigrateCommand(t *testing.T) {
 	}
 }
 
-// TestFirstStarts begins with one new file in many processes at once: all
-// write to the same one.
+// TestFirstStarts has many processes create the same file at once: all write to
+// one database.
 func TestFirstStarts(t *testing.T) {
 	t.Run("none", func(t *testing.T) { firstStarts(t, t.TempDir()) })
 	t.Run("empty", func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// binary is onenow, built as for a server.
+// binary is the path of onenow, built as for a server.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -51,7 +51,7 @@ func onenow(t *testing.T, dir, stdin string, code int, args ...string) (stdout, 
 	return out.String(), errs.String()
 }
 
-// process is a running onenow serve.
+// process is an onenow serve that runs.
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -61,14 +61,14 @@ type process struct {
 
 var ready = regexp.MustCompile(`^onenow serves (\S+) at (https?://\S+)/\n$`)
 
-// serve starts onenow serve in dir, on a free port unless it has a domain. If the test does not stop it,
-// it is stopped when the test ends.
+// serve starts onenow serve in dir, on a free port unless args have a domain. If
+// the test does not stop it, it is stopped when the test ends.
 func serve(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
 	return serveTo(t, nil, dir, args...)
 }
 
-// serveTo is serve with standard error going to a file, if it is not nil.
+// serveTo is serve with the log written to stderr, or to p.log if that is nil.
 func serveTo(t *testing.T, stderr *os.File, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}}

@@ -13,7 +13,7 @@ import (
 
 func TestStaticBinary(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("looks at an ELF file, which Linux has")
+		t.Skip("reads an ELF file, which only Linux has")
 	}
 	f, err := elf.Open(binary)
 	if err != nil {
@@ -138,7 +138,8 @@ func TestTimeZone(t *testing.T) {
 	}
 }
 
-// TestControlCharacters refuses them in arguments, in flags, and in variables.
+// TestControlCharacters refuses control characters in arguments, in the values of
+// flags, and in variables.
 func TestControlCharacters(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {

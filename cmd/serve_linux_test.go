@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// untilReady waits until /readyz answers with a status: it may give the last
-// second's.
+// untilReady waits until /readyz answers with a status. It may give the result of
+// the last second.
 func (p *process) untilReady(want int) {
 	p.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -31,7 +31,7 @@ func (p *process) untilReady(want int) {
 	}
 }
 
-// TestLinkedFolder works in a folder that the shell knows by a link.
+// TestLinkedFolder works in a folder that the shell has entered through a link.
 func TestLinkedFolder(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
@@ -65,8 +65,8 @@ func TestLinkedFolder(t *testing.T) {
 	}
 }
 
-// TestTar archives the file of a quiet shop: tar does not wait in open(2), so
-// there must be nothing to wait for.
+// TestTar archives the file of a quiet shop. tar does not wait in open(2), so the
+// lease must not be held then.
 func TestTar(t *testing.T) {
 	if _, err := exec.LookPath("tar"); err != nil {
 		t.Skip("needs tar")
@@ -95,8 +95,8 @@ func TestTar(t *testing.T) {
 	}
 }
 
-// TestQuietAfterRefusal opens the file as tar does, once, when a write has been
-// refused a while ago: a quiet file keeps nobody waiting.
+// TestQuietAfterRefusal opens the file as tar does, some time after a write was
+// refused: the lease is not held.
 func TestQuietAfterRefusal(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -114,7 +114,7 @@ func TestQuietAfterRefusal(t *testing.T) {
 	}
 }
 
-// smallDisk mounts a file system of so many bytes until the test ends.
+// smallDisk mounts a file system of size bytes until the test ends.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -129,8 +129,7 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// fill takes all the room there is in dir, until the function returned is
-// called.
+// fill takes all the room in dir, until free is called.
 func fill(t *testing.T, dir string) (free func()) {
 	t.Helper()
 	name := filepath.Join(dir, "filler")
@@ -152,9 +151,9 @@ func fill(t *testing.T, dir string) (free func()) {
 	}
 }
 
-// TestDiskFull fills the disk again and again, at every stage of a write and
-// of a checkpoint: writes are refused, nothing answered is lost, reads go on,
-// and so do writes when there is room.
+// TestDiskFull fills the disk again and again, at every stage of a write and of a
+// checkpoint: writes are refused, reads go on, no booking that was answered is
+// lost, and writes go on when there is room again.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t, 6<<20)
 	path := filepath.Join(dir, "onenow.db")
@@ -224,12 +223,11 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestFrozen stops the process for longer than the kernel waits for it, while
-// somebody opens the file. Takes a minute, so it is asked for with
-// ONENOW_FROZEN=1.
+// TestFrozen stops the process, while somebody opens the file, for longer than the
+// kernel waits for it. The test takes a minute and runs only with ONENOW_FROZEN=1.
 func TestFrozen(t *testing.T) {
 	if os.Getenv("ONENOW_FROZEN") == "" {
-		t.Skip("takes a minute; ONENOW_FROZEN=1 asks for it")
+		t.Skip("takes a minute; set ONENOW_FROZEN=1 to run it")
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -266,7 +264,8 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-// TestMemory has a shop signed in and at work: at rest it takes little.
+// TestMemory has a shop sign in and work: afterwards the process takes little
+// memory.
 func TestMemory(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "pass123\n", 0, "create-user", "shop")

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// TestServe starts on nothing, takes a booking, stops, starts again, and has it.
+// TestServe creates a database, takes a booking, stops, starts again, and still
+// has the booking.
 func TestServe(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		dir := t.TempDir()
@@ -94,7 +95,7 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 	}
 }
 
-// TestServeRefuses starts where it cannot serve.
+// TestServeRefuses starts with files, addresses and flags that do not work.
 func TestServeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -146,8 +147,8 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
-// TestStopWhileStarting signals the server at every moment of its first start:
-// what it leaves is a database or nothing.
+// TestStopWhileStarting stops the server at every moment of its first start: it
+// leaves a whole database or no file.
 func TestStopWhileStarting(t *testing.T) {
 	for i := range 40 {
 		dir := t.TempDir()
@@ -171,8 +172,8 @@ func TestStopWhileStarting(t *testing.T) {
 	}
 }
 
-// TestFileMoved moves the file away under a running server, puts another in its
-// place, and puts it back: no write is taken for a file that is not there.
+// TestFileMoved moves the file of a running server away, puts another in its
+// place, and moves it back: the server refuses writes while its file is away.
 func TestFileMoved(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -211,8 +212,8 @@ func TestFileMoved(t *testing.T) {
 	}
 }
 
-// TestNeverTwo has a second serve refused, and the other commands work beside
-// the first.
+// TestNeverTwo starts a second serve, which is refused, and runs the other commands
+// beside the first.
 func TestNeverTwo(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)

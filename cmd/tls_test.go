@@ -30,7 +30,7 @@ import (
 
 const domain = "api.lahorecarrental.example"
 
-// freePort returns a port of loopback that nobody has at the moment.
+// freePort returns a port of 127.0.0.1 that nobody uses at the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -41,8 +41,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// nameServer answers every question for an address with 127.0.0.1, over TCP,
-// as Pebble asks, and returns where.
+// nameServer starts a name server, over TCP, that answers every question for an
+// address with 127.0.0.1. It returns its own address.
 func nameServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -98,8 +98,7 @@ func answerNames(c net.Conn) {
 	}
 }
 
-// selfSigned returns a certificate for a name or an address, with its key, in
-// PEM.
+// selfSigned returns a certificate for a name or an address, and its key, in PEM.
 func selfSigned(t *testing.T, name string, life time.Duration) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -198,8 +197,8 @@ func startPebble(t *testing.T, httpPort, httpsPort int) authority {
 	}
 }
 
-// TestCertificates gets a certificate from an authority, keeps it over a
-// restart, and renews it when it nears its end.
+// TestCertificates gets a certificate from an authority, keeps it over a restart,
+// and renews it before it expires.
 func TestCertificates(t *testing.T) {
 	httpPort, httpsPort := freePort(t), freePort(t)
 	ca := startPebble(t, httpPort, httpsPort)
@@ -210,8 +209,8 @@ func TestCertificates(t *testing.T) {
 		return serve(t, dir, "--domain", domain, "--acme-directory", ca.directory,
 			"--https-addr", fmt.Sprint("127.0.0.1:", httpsPort), "--http-addr", fmt.Sprint("127.0.0.1:", httpPort))
 	}
-	// shown returns the certificate that a client is shown, if it is one of the
-	// authority's.
+	// shown returns the certificate that a client gets, or an error if the
+	// authority did not issue it.
 	shown := func() (*x509.Certificate, error) {
 		c, err := tls.Dial("tcp", fmt.Sprint("127.0.0.1:", httpsPort), &tls.Config{ServerName: domain, RootCAs: ca.roots})
 		if err != nil {
@@ -258,7 +257,7 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("got %s", links)
 	}
 	client.CloseIdleConnections()
-	// A name that is not ours gets no certificate, plain HTTP leads to HTTPS.
+	// A name that is not ours gets no certificate, and plain HTTP is redirected.
 	if _, err := tls.Dial("tcp", fmt.Sprint("127.0.0.1:", httpsPort), &tls.Config{ServerName: "evil.example", InsecureSkipVerify: true}); err == nil {
 		t.Error("a certificate is shown for another's name")
 	}
@@ -293,7 +292,7 @@ func TestCertificates(t *testing.T) {
 	}
 	p.stop(syscall.SIGTERM)
 
-	// One by hand that ends in five of its ninety days takes its place.
+	// Replace it with our own certificate, which expires in five days.
 	cert, key := selfSigned(t, domain, 5*24*time.Hour)
 	pool, err := sql.Open("sqlite", filepath.Join(dir, "onenow.db"))
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal starts a command on a new terminal, whose other end it returns.
+// terminal starts a command on a new terminal and returns the other end of that
+// terminal.
 func terminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -41,7 +42,7 @@ func terminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *os.File) {
 	return cmd, ptmx
 }
 
-// TestPasswordPrompt types passwords on a terminal, which shows none of them.
+// TestPasswordPrompt types passwords on a terminal, which does not show them.
 func TestPasswordPrompt(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, again string

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// TestUserCommands make a user and give them a new password while the server
-// runs.
+// TestUserCommands creates a user and sets a new password while the server runs.
 func TestUserCommands(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir)
@@ -53,7 +52,7 @@ func TestUserCommands(t *testing.T) {
 	onenow(t, dir, "\ufeff\ufeffmarked", 0, "create-user", "marked")
 	p.login("marked", "\ufeffmarked")
 	onenow(t, dir, "pass123\n", 0, "create-user", "second")
-	// What a command has written is soon in the file itself.
+	// The writes of a command are soon in the file itself.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := slowCopy(filepath.Join(dir, "onenow.db"), filepath.Join(dir, "copy.db"), 0); err != nil {
 			t.Fatal(err)
