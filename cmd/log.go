@@ -120,6 +120,7 @@ func (q *lineQueue) next() (queuedLine, bool) {
 		q.more.Wait()
 	}
 	line := q.lines[0]
+	q.lines[0] = queuedLine{} // the array must not keep its text
 	q.lines = q.lines[1:]
 	q.bytes -= len(line.text)
 	return line, true

@@ -98,6 +98,7 @@ func TestTar(t *testing.T) {
 // TestQuietAfterRefusal opens the file as tar does, some time after a write was
 // refused: the lease is not held.
 func TestQuietAfterRefusal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
 	const body = `{"vehicle":1,"start_date":"2025-01-01","end_date":"2025-01-02"}`
@@ -267,6 +268,7 @@ func TestFrozen(t *testing.T) {
 // TestMemory has a shop sign in and work: afterwards the process takes little
 // memory.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	onenow(t, dir, "pass123\n", 0, "create-user", "shop")
 	p := serve(t, dir)

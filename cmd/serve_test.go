@@ -215,6 +215,7 @@ func TestFileMoved(t *testing.T) {
 // TestNeverTwo starts a second serve, which is refused, and runs the other commands
 // beside the first.
 func TestNeverTwo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
 	if err := os.Symlink("onenow.db", filepath.Join(dir, "link.db")); err != nil {
