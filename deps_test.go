@@ -38,7 +38,7 @@ func TestImports(t *testing.T) {
 			if l := layer(dep); l >= 0 && l < layer(pkg) {
 				t.Errorf("%s imports %s", pkg, dep)
 			}
-			if pkg == "onenow/db" && dep == "onenow/auth" || pkg == "onenow/auth" && dep == "modernc.org/sqlite" {
+			if strings.HasPrefix(pkg, "onenow/db") && dep == "onenow/auth" || pkg == "onenow/auth" && dep == "modernc.org/sqlite" {
 				t.Errorf("%s imports %s", pkg, dep)
 			}
 		}
@@ -47,6 +47,29 @@ func TestImports(t *testing.T) {
 		if !slices.Contains(checked, pkg) {
 			t.Errorf("go list does not know the package %s", pkg)
 		}
+	}
+}
+
+// TestOnlyStoreHasTheDriver fails if a package of the program other than db/store
+// imports SQLite's driver.
+func TestOnlyStoreHasTheDriver(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !strings.HasPrefix(pkg, "onenow") || !strings.Contains(" "+imports+" ", " modernc.org/") {
+			continue
+		}
+		if pkg != "onenow/db/store" {
+			t.Errorf("%s imports SQLite's driver", pkg)
+		}
+		found = true
+	}
+	if !found {
+		t.Error("no package imports SQLite's driver")
 	}
 }
 

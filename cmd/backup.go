@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onenow/db"
+	"onenow/db/store"
 )
 
 func backupCommand(schema string) *cobra.Command {
@@ -24,12 +24,12 @@ on disk. The command works while serve runs, and does not slow it down.`,
 			progress := func(done, total int64) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "copied %d of %d MB\n", done>>20, total>>20)
 			}
-			return withDB(cmd, path, schema, db.Options{MustExist: true, KeepVersion: true}, func(d *db.DB) error {
+			return withStore(cmd, path, schema, store.Options{MustExist: true, KeepVersion: true}, func(s *store.Store) error {
 				dest := args[0]
 				if dest == "-" {
-					return d.BackupTo(cmd.Context(), cmd.OutOrStdout(), progress)
+					return s.BackupTo(cmd.Context(), cmd.OutOrStdout(), progress)
 				}
-				if err := d.Backup(cmd.Context(), dest, force, progress); err != nil {
+				if err := s.Backup(cmd.Context(), dest, force, progress); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "backed up %s to %s\n", path, dest)

@@ -109,10 +109,8 @@ func TestScheduledBackups(t *testing.T) {
 	if err := os.Mkdir(backups, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"onenow-20250101-000000.db", "onenow-20250102-000000.db", "onenow-20250103-000000.db", "onenow-20250104-000000.db", "onenow-mine.db", "onenow-20990101-000000.db", "onenow-20250105-000000.db.new-1"} {
-		if err := os.WriteFile(filepath.Join(backups, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"onenow-20250101-000000.db", "onenow-20250102-000000.db", "onenow-20250103-000000.db", "onenow-20250104-000000.db", "onenow-mine.db", "onenow-20990101-000000.db"} {
+		onenow(t, dir, "", 0, "backup", filepath.Join("backups", name))
 	}
 	kept := func() []string {
 		var names []string

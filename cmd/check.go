@@ -28,6 +28,9 @@ exits with 1 if anything is wrong.`,
 			if err != nil {
 				return err
 			}
+			for _, w := range r.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+			}
 			for _, p := range r.Problems {
 				fmt.Fprintln(cmd.OutOrStdout(), p)
 			}

@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"onenow/auth"
-	"onenow/db"
+	"onenow/db/django"
 )
 
 func importCommand(schema string) *cobra.Command {
 	var path, zone string
-	opts := db.ImportOptions{UsernameProblem: auth.UsernameProblem, CanVerify: auth.FromDjango, Locked: auth.Locked}
+	opts := django.Options{UsernameProblem: auth.UsernameProblem, CanVerify: auth.FromDjango, Locked: auth.Locked}
 	cmd := &cobra.Command{
 		Use:   "import-django FILE",
 		Short: "Import the database of the first implementation",
@@ -43,12 +43,12 @@ If the frontend sent plain dates, keep them with --timezone UTC.`,
 			if opts.Zone, err = parseZone(zone); err != nil {
 				return err
 			}
-			r, err := db.ImportDjango(cmd.Context(), args[0], path, schema, opts)
-			if err == nil || errors.Is(err, db.ErrLeft) {
+			r, err := django.Import(cmd.Context(), args[0], path, schema, opts)
+			if err == nil || errors.Is(err, django.ErrLeft) {
 				printImport(cmd.OutOrStdout(), r, opts)
 			}
 			switch {
-			case errors.Is(err, db.ErrLeft):
+			case errors.Is(err, django.ErrLeft):
 				return fmt.Errorf("nothing was imported, because of rows that cannot come over: %d; correct them there, or in a copy of %s, or leave them out with --skip-conflicts FILE.csv", r.Left, args[0])
 			case err != nil:
 				return err
@@ -81,7 +81,7 @@ func parseZone(name string) (*time.Location, error) {
 }
 
 // printImport prints which rows are imported and which are not.
-func printImport(out io.Writer, r db.Import, opts db.ImportOptions) {
+func printImport(out io.Writer, r django.Report, opts django.Options) {
 	for _, c := range r.Clashes {
 		fmt.Fprintln(out, c)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"onenow/db"
+	"onenow/db/store"
 )
 
 func migrateCommand(schema string) *cobra.Command {
@@ -19,8 +19,8 @@ older onenow wrote it. serve does the same when it starts.`,
   onenow migrate --db /var/lib/onenow/onenow.db`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDB(cmd, path, schema, db.Options{}, func(d *db.DB) error {
-				switch m := d.Migrated; m.From {
+			return withStore(cmd, path, schema, store.Options{}, func(s *store.Store) error {
+				switch m := s.Migrated; m.From {
 				case 0:
 					fmt.Fprintf(cmd.OutOrStdout(), "created %s, version %d\n", path, m.To)
 				case m.To:

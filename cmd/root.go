@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onenow/db"
+	"onenow/db/store"
 )
 
 // errInterrupted is the error of a command that a signal or Ctrl-C has stopped.
@@ -72,12 +73,12 @@ as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
 	return cmd
 }
 
-// withDB opens the database file at path, calls do, and closes the file.
-func withDB(cmd *cobra.Command, path, schema string, opts db.Options, do func(*db.DB) error) error {
+// withStore opens the database file at path, calls do, and closes the file.
+func withStore(cmd *cobra.Command, path, schema string, opts store.Options, do func(*store.Store) error) error {
 	opts.Log = newLogger(cmd.ErrOrStderr(), "text")
-	d, err := db.Open(cmd.Context(), path, schema, opts)
+	s, err := store.Open(cmd.Context(), path, db.Format(schema), opts)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(d), d.Close())
+	return errors.Join(do(s), s.Close())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"onenow/db"
+	"onenow/db/store"
 	"onenow/server"
 )
 
@@ -27,7 +28,7 @@ type serveOptions struct {
 	maxConnections int
 	registration   oneOf
 	corsOrigins    []string
-	backups        db.Schedule
+	backups        store.Schedule
 	logFormat      oneOf
 }
 
@@ -121,22 +122,22 @@ func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Con
 			cfg.Logger.Info("stopping", "signal", name)
 		}
 	})
-	d, err := db.Open(ctx, opts.db, schema, db.Options{Serve: true, Log: cfg.Logger})
+	file, err := store.Open(ctx, opts.db, db.Format(schema), store.Options{Serve: true, Log: cfg.Logger})
 	if err != nil && ctx.Err() != nil {
 		return nil // stopped before it began
 	}
 	if err != nil {
 		return err
 	}
-	cfg.DB = d
+	cfg.DB = db.New(file)
 	s, err := server.New(ctx, cfg)
 	if err != nil {
-		return errors.Join(err, d.Close())
+		return errors.Join(err, file.Close())
 	}
 	if opts.backups.Dir != "" {
-		background.Go(func() { d.BackupEvery(ctx, opts.backups, cfg.Logger) })
+		background.Go(func() { file.BackupEvery(ctx, opts.backups) })
 	}
-	cfg.Logger.Info("started", "version", version(), "file", opts.db, "schema", db.Version(), "address", listeners[0].Addr().String())
+	cfg.Logger.Info("started", "version", version(), "file", opts.db, "schema", file.Migrated.To, "address", listeners[0].Addr().String())
 	fmt.Fprintf(out, "onenow serves %s at %s\n", opts.db, publicURL(opts, listeners[0]))
 	if len(opts.acme.Domains) > 0 {
 		err = s.ServeTLS(ctx, listeners[0], listeners[1], opts.acme)
@@ -145,5 +146,5 @@ func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Con
 	}
 	cancel()
 	background.Wait()
-	return errors.Join(err, d.Close())
+	return errors.Join(err, file.Close())
 }

@@ -9,6 +9,7 @@ import (
 
 	"onenow/auth"
 	"onenow/db"
+	"onenow/db/store"
 )
 
 func createUserCommand(schema string) *cobra.Command {
@@ -31,8 +32,8 @@ while serve runs.`,
 			if err != nil {
 				return err
 			}
-			return withDB(cmd, path, schema, db.Options{}, func(d *db.DB) error {
-				if _, err := d.CreateUser(cmd.Context(), name, hash); errors.Is(err, db.ErrConflict) {
+			return withStore(cmd, path, schema, store.Options{}, func(s *store.Store) error {
+				if _, err := db.New(s).CreateUser(cmd.Context(), name, hash); errors.Is(err, db.ErrConflict) {
 					return fmt.Errorf("there is a user %q already: choose another name, or give this user a new password with set-password", name)
 				} else if err != nil {
 					return err
@@ -63,7 +64,8 @@ password. The command works while serve runs.`,
 			if err != nil {
 				return err
 			}
-			return withDB(cmd, path, schema, db.Options{MustExist: true}, func(d *db.DB) error {
+			return withStore(cmd, path, schema, store.Options{MustExist: true}, func(s *store.Store) error {
+				d := db.New(s)
 				u, err := d.UserByName(cmd.Context(), name)
 				if errors.Is(err, db.ErrNotFound) {
 					return fmt.Errorf("there is no user %q: check the name, or create the user with create-user", name)

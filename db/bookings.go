@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	sqlite3 "modernc.org/sqlite/lib"
+	"onenow/db/store"
 )
 
 // BookingID is the id of a booking. Ids are never used again.
@@ -70,7 +70,7 @@ func (d *DB) CreateBooking(ctx context.Context, by Principal, b Booking) (Bookin
 		if err := tx.checkBooking(by, b); err != nil {
 			return err
 		}
-		id, err := tx.insert("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)", b.Vehicle, b.Start, b.End)
+		id, err := tx.Insert("INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (?, ?, ?)", b.Vehicle, b.Start, b.End)
 		if err != nil {
 			return tx.clash(b, err)
 		}
@@ -82,7 +82,7 @@ func (d *DB) CreateBooking(ctx context.Context, by Principal, b Booking) (Bookin
 
 // Booking returns a booking of one of the principal's vehicles, or ErrNotFound.
 func (d *DB) Booking(ctx context.Context, by Principal, id BookingID) (Booking, error) {
-	return scanBooking(d.queryRow(ctx, selectBooking, id, by.User).Scan)
+	return scanBooking(d.single(ctx).QueryRow(selectBooking, id, by.User).Scan)
 }
 
 const selectBooking = `
@@ -110,7 +110,7 @@ func scanBooking(scan func(...any) error) (Booking, error) {
 // with dates reads what lies within the dates.
 func (d *DB) Bookings(ctx context.Context, by Principal, f BookingFilter) ([]Booking, error) {
 	query, args := f.query(by)
-	return list(ctx, d, scanBooking, query, args...)
+	return store.List(d.single(ctx).Tx, scanBooking, query, args...)
 }
 
 func (f BookingFilter) query(by Principal) (string, []any) {
@@ -119,7 +119,7 @@ func (f BookingFilter) query(by Principal) (string, []any) {
 	}
 	// A start before the end makes To a bound on start_date, too.
 	startBefore := min(or(f.StartBefore, maxDate), or(f.To, maxDate))
-	return selectBookings, []any{by.User, f.Vehicle, f.After, limit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
+	return selectBookings, []any{by.User, f.Vehicle, f.After, sqlLimit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
 }
 
 func or(d, otherwise Date) Date {
@@ -169,14 +169,14 @@ const selectBookingPage = `
 func (d *DB) UpdateBooking(ctx context.Context, by Principal, id BookingID, f BookingFields) (Booking, error) {
 	var b Booking
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		if b, err = scanBooking(tx.queryRow(selectBooking, id, by.User).Scan); err != nil {
+		if b, err = scanBooking(tx.QueryRow(selectBooking, id, by.User).Scan); err != nil {
 			return err
 		}
 		b = f.Apply(b)
 		if err := tx.checkBooking(by, b); err != nil {
 			return err
 		}
-		_, err = tx.exec("UPDATE bookings SET vehicle_id = ?, start_date = ?, end_date = ? WHERE id = ?", b.Vehicle, b.Start, b.End, id)
+		_, err = tx.Exec("UPDATE bookings SET vehicle_id = ?, start_date = ?, end_date = ? WHERE id = ?", b.Vehicle, b.Start, b.End, id)
 		return tx.clash(b, err)
 	})
 	return b, err
@@ -186,7 +186,7 @@ func (d *DB) UpdateBooking(ctx context.Context, by Principal, id BookingID, f Bo
 // ErrNotFound if there is none.
 func (d *DB) DeleteBooking(ctx context.Context, by Principal, id BookingID) error {
 	return d.write(ctx, func(tx *Tx) error {
-		return tx.execOne(notFound("Booking"), `
+		return tx.ExecOne(notFound("Booking"), `
 			DELETE FROM bookings
 			WHERE id = ? AND vehicle_id IN (SELECT id FROM vehicles WHERE user_id = ?)`, id, by.User)
 	})
@@ -202,7 +202,7 @@ func UnknownVehicle(id string) *Error {
 // that the table's triggers apply; see clash.
 func (tx *Tx) checkBooking(by Principal, b Booking) error {
 	var vehicleOwner UserID
-	err := tx.queryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
+	err := tx.QueryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return UnknownVehicle(fmt.Sprint(b.Vehicle))
@@ -219,10 +219,10 @@ func (tx *Tx) checkBooking(by Principal, b Booking) error {
 // clash returns what storing b ended with. If a trigger refused b because
 // another booking of its vehicle overlaps it, that names the first that does.
 func (tx *Tx) clash(b Booking, stored error) error {
-	if code(stored) != sqlite3.SQLITE_CONSTRAINT_TRIGGER {
+	if !store.IsTrigger(stored) {
 		return stored
 	}
-	other, err := scanBooking(tx.queryRow(`
+	other, err := scanBooking(tx.QueryRow(`
 		SELECT id, vehicle_id, start_date, end_date
 		FROM bookings
 		WHERE vehicle_id = ?1

@@ -10,7 +10,7 @@ import (
 // Certificate returns what is kept under that name, or ErrNotFound.
 func (d *DB) Certificate(ctx context.Context, name string) ([]byte, error) {
 	var data []byte
-	err := d.queryRow(ctx, "SELECT data FROM certificates WHERE name = ?", name).Scan(&data)
+	err := d.single(ctx).QueryRow("SELECT data FROM certificates WHERE name = ?", name).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, notFound("Certificate")
 	}
@@ -23,7 +23,7 @@ func (d *DB) Certificate(ctx context.Context, name string) ([]byte, error) {
 // PutCertificate keeps data under that name, in place of what was there.
 func (d *DB) PutCertificate(ctx context.Context, name string, data []byte) error {
 	return d.write(ctx, func(tx *Tx) error {
-		_, err := tx.exec("INSERT OR REPLACE INTO certificates (name, data, updated_at) VALUES (?, ?, ?)", name, data, tx.now.Unix())
+		_, err := tx.Exec("INSERT OR REPLACE INTO certificates (name, data, updated_at) VALUES (?, ?, ?)", name, data, tx.now.Unix())
 		return err
 	})
 }
@@ -31,7 +31,7 @@ func (d *DB) PutCertificate(ctx context.Context, name string, data []byte) error
 // DeleteCertificate forgets what is kept under that name, if anything.
 func (d *DB) DeleteCertificate(ctx context.Context, name string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		_, err := tx.exec("DELETE FROM certificates WHERE name = ?", name)
+		_, err := tx.Exec("DELETE FROM certificates WHERE name = ?", name)
 		return err
 	})
 }

@@ -3,70 +3,34 @@ package db
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"maps"
-	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
+
+	"onenow/db/store"
 )
 
 // Report is what Check finds in a file.
 type Report struct {
-	Version  int
-	Problems []string // what is wrong, a sentence each; empty if the file is sound
+	store.Report
 	Users    int
 	Vehicles int
 	Bookings int
 }
 
-// Check reads the whole database file at path and reports what is in it and
-// what is wrong with it: damage, broken references, overlapping bookings, a
-// schema that is not that of its version. It leaves the file as it was. A file
-// that is not onenow's, or a newer onenow's, is an error.
+// Check reads the whole database file at path and reports what is in it and what
+// is wrong with it; see store.Check.
 func Check(ctx context.Context, path, schema string) (Report, error) {
 	var r Report
-	named := path
-	path, err := resolve(named) // what lies beside it lies beside the real one
-	if err != nil {
-		return r, err
-	}
-	f, err := openFile(named, os.O_RDONLY)
-	if err != nil {
-		return r, err
-	}
-	f.Close()
-	open := openImmutable
-	if _, err := os.Stat(path + "-wal"); err == nil { // in use, or left by a crash
-		open = openReadOnly
-	}
-	pool, err := open(path)
-	if err != nil {
-		return r, err
-	}
-	defer pool.Close()
-	if err := pool.QueryRowContext(ctx, "PRAGMA user_version").Scan(&r.Version); err != nil {
-		return r, fmt.Errorf("read %s: %w", path, unavailable(err))
-	}
-	if err := checkVersion(path, r.Version); err != nil {
-		return r, err
-	}
-	if r.Problems, err = damage(ctx, pool); err != nil {
-		return r, fmt.Errorf("check %s: %w", path, err)
-	}
-	if len(r.Problems) > 0 {
-		return r, nil // no query can be trusted
-	}
-	if r.Version == Version() {
-		differences, err := compareSchema(ctx, pool, schema)
-		if err != nil {
-			return r, fmt.Errorf("check %s: %w", path, err)
-		}
-		r.Problems = append(r.Problems, differences...)
-	}
-	overlaps, err := column(ctx, pool, `
+	var err error
+	r.Report, err = store.Check(ctx, path, Format(schema), func(pool *sql.DB) error {
+		return pool.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM vehicles), (SELECT count(*) FROM bookings)").
+			Scan(&r.Users, &r.Vehicles, &r.Bookings)
+	})
+	return r, err
+}
+
+// listOverlaps lists the bookings that begin before an earlier booking of their
+// vehicle has ended.
+func listOverlaps(ctx context.Context, pool *sql.DB) ([]string, error) {
+	return store.Column(ctx, pool, `
 		SELECT format('booking %d of vehicle %d begins before an earlier one has ended', id, vehicle_id)
 		FROM (
 			SELECT id, vehicle_id, start_date, max(end_date) OVER earlier AS taken_until
@@ -74,128 +38,4 @@ func Check(ctx context.Context, path, schema string) (Report, error) {
 			WINDOW earlier AS (PARTITION BY vehicle_id ORDER BY start_date, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 		)
 		WHERE taken_until > start_date`)
-	if err != nil {
-		return r, fmt.Errorf("check %s: %w", path, err)
-	}
-	r.Problems = append(r.Problems, overlaps...)
-	for table, n := range map[string]*int{"users": &r.Users, "vehicles": &r.Vehicles, "bookings": &r.Bookings} {
-		if err := pool.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(n); err != nil {
-			return r, fmt.Errorf("check %s: %w", path, err)
-		}
-	}
-	return r, nil
-}
-
-// openImmutable opens a file that nobody writes, and makes no other beside it.
-func openImmutable(path string) (*sql.DB, error) { return openForReading(path, "immutable=1") }
-
-// openReadOnly opens a file that others may be writing.
-func openReadOnly(path string) (*sql.DB, error) { return openForReading(path, "mode=ro") }
-
-func openForReading(path, query string) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, cannot("open", path, err)
-	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: query + "&_pragma=busy_timeout(" + busyTimeout + ")"}
-	pool, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxOpenConns(1)
-	return pool, nil
-}
-
-// damage lists what SQLite finds wrong with a file and its references.
-func damage(ctx context.Context, pool *sql.DB) ([]string, error) {
-	problems, err := column(ctx, pool, "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'")
-	if err != nil {
-		// A file may be too broken for even that.
-		return []string{err.Error()}, nil
-	}
-	if len(problems) > 0 {
-		return problems, nil
-	}
-	return column(ctx, pool, `SELECT format('row %d of %s refers to a row of %s that does not exist', rowid, "table", parent) FROM pragma_foreign_key_check`)
-}
-
-// compareSchema lists how the schema of a file differs from schema.
-func compareSchema(ctx context.Context, pool *sql.DB, schema string) ([]string, error) {
-	fresh, err := sql.Open("sqlite", "file::memory:")
-	if err != nil {
-		return nil, err
-	}
-	defer fresh.Close()
-	fresh.SetMaxOpenConns(1)
-	if _, err := fresh.ExecContext(ctx, schema); err != nil {
-		return nil, err
-	}
-	want, err := definitions(ctx, fresh)
-	if err != nil {
-		return nil, err
-	}
-	got, err := definitions(ctx, pool)
-	if err != nil {
-		return nil, err
-	}
-	var differences []string
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if text, ok := got[name]; !ok {
-			differences = append(differences, fmt.Sprintf("the schema lacks the %s", name))
-		} else if text != want[name] {
-			differences = append(differences, fmt.Sprintf("the %s is not as in schema.sql", name))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[name]; !ok {
-			differences = append(differences, fmt.Sprintf("the schema has a %s that is not onenow's", name))
-		}
-	}
-	return differences, nil
-}
-
-// definitions returns the SQL of each table, index and trigger, by kind and
-// name, in one spelling: a table that ALTER TABLE has changed keeps the spaces
-// and comments of before. SQLite's own tables (sqlite_stat1, say) are its own
-// affair.
-func definitions(ctx context.Context, pool *sql.DB) (map[string]string, error) {
-	rows, err := pool.QueryContext(ctx, "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all := map[string]string{}
-	for rows.Next() {
-		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
-			return nil, err
-		}
-		text = comments.ReplaceAllString(text, "")
-		text = strings.Join(strings.Fields(text), " ")
-		all[name] = punctuation.ReplaceAllString(strings.ReplaceAll(text, `"`, ""), "$1")
-	}
-	return all, rows.Err()
-}
-
-var (
-	comments    = regexp.MustCompile(`--.*`)
-	punctuation = regexp.MustCompile(` ?([(),]) ?`)
-)
-
-// column returns the one text column of a query.
-func column(ctx context.Context, pool *sql.DB, query string) ([]string, error) {
-	rows, err := pool.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, rows.Err()
 }

@@ -1,6 +1,10 @@
 package db
 
-import "context"
+import (
+	"context"
+
+	"onenow/db/store"
+)
 
 // What the tests look at from inside.
 
@@ -8,22 +12,9 @@ func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by) 
 
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error { return d.write(ctx, fn) }
 
-func (tx *Tx) Exec(query string, args ...any) error {
-	_, err := tx.exec(query, args...)
-	return err
+// WithMigrations calls do with a Format of another history.
+func WithMigrations(schema string, steps []store.Step) store.Format {
+	f := Format(schema)
+	f.Migrations = steps
+	return f
 }
-
-// WithMigrations is Migrate for another history.
-func WithMigrations(steps []Step, do func()) {
-	ours := migrations
-	migrations = steps
-	defer func() { migrations = ours }()
-	do()
-}
-
-var (
-	Days         = days
-	DjangoTime   = djangoTime
-	FoldCase     = foldCase
-	WithSnapshot = withSnapshot
-)

@@ -12,6 +12,7 @@ import (
 
 	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 )
 
 // TestOnlyOurFiles refuses what is no database of ours and leaves it as it was.
@@ -41,7 +42,7 @@ func TestOnlyOurFiles(t *testing.T) {
 		filepath.Join(foreign, "db"):   "not a directory",
 	} {
 		before, _ := os.ReadFile(path)
-		_, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
+		_, err := store.Open(t.Context(), path, dbtest.Format(t), store.Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got %v, want an error with %q", path, err, want)
 		}
@@ -58,15 +59,17 @@ func TestMigrateCreates(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []db.Migration{{From: 0, To: db.Version()}, {From: db.Version(), To: db.Version()}} {
-		migrate(t, path, dbtest.Schema(t), want)
+	format := dbtest.Format(t)
+	for _, want := range []store.Migration{{From: 0, To: format.Version()}, {From: format.Version(), To: format.Version()}} {
+		migrate(t, path, format, want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file of mode 0600", info, err)
 	}
 	// A half-made file is never seen: one with a fault in its schema is none.
 	path = filepath.Join(t.TempDir(), "onenow.db")
-	if _, err := db.Open(t.Context(), path, dbtest.Schema(t)+"nonsense", db.Options{}); err == nil {
+	format.Schema += "nonsense"
+	if _, err := store.Open(t.Context(), path, format, store.Options{}); err == nil {
 		t.Error("got no error for nonsense")
 	}
 	if names, _ := filepath.Glob(filepath.Dir(path) + "/*"); len(names) != 0 {
@@ -78,7 +81,7 @@ func TestMigrateCreates(t *testing.T) {
 // its end, with their data, and finds them equal to a new one of its schema; a
 // step that fails leaves the version before it.
 func TestMigrations(t *testing.T) {
-	run := func(queries ...string) db.Step {
+	run := func(queries ...string) store.Step {
 		return func(tx *sql.Tx) error {
 			for _, q := range queries {
 				if _, err := tx.Exec(q); err != nil {
@@ -101,7 +104,7 @@ func TestMigrations(t *testing.T) {
 	third := replace(second, "CREATE TABLE users", "CREATE TABLE notes (\n    id   INTEGER PRIMARY KEY, -- a comment\n    text TEXT NOT NULL\n) STRICT;\n\nCREATE TABLE users")
 	vehicles := regexp.MustCompile(`(?s)CREATE TABLE vehicles .*?\) STRICT`).FindString(third)
 	index := regexp.MustCompile(`CREATE UNIQUE INDEX vehicles_user_id_plate .*`).FindString(third)
-	history := []db.Step{
+	history := []store.Step{
 		run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'"),
 		run("CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "ALTER TABLE new_notes RENAME TO notes",
 			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles",
@@ -109,87 +112,87 @@ func TestMigrations(t *testing.T) {
 			"CREATE TABLE new_vehicles "+strings.TrimPrefix(vehicles, "CREATE TABLE vehicles "),
 			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles", index),
 	}
-	for from, schema := range map[int]string{1: first, 2: second, 3: third} {
-		path := newFile(t)
-		if from > 1 {
-			db.WithMigrations(history[:from-1], func() { migrate(t, path, schema, db.Migration{From: 1, To: from}) })
+	formats := map[int]store.Format{
+		1: db.WithMigrations(first, nil),
+		2: db.WithMigrations(second, history[:1]),
+		3: db.WithMigrations(third, history),
+	}
+	open := func(path string, format store.Format) error {
+		s, err := store.Open(t.Context(), path, format, store.Options{})
+		if err == nil {
+			dbtest.MustClose(t, s)
 		}
-		db.WithMigrations(history, func() {
-			migrate(t, path, third, db.Migration{From: from, To: 3})
-			r, err := db.Check(t.Context(), path, third)
-			if err != nil || len(r.Problems) > 0 || r.Users != 1 || r.Vehicles != 2 || r.Bookings != 2 {
-				t.Errorf("from %d: got %+v, %v", from, r, err)
-			}
-			if got := dbtest.Count(t, path, "notes"); got != 2 {
-				t.Errorf("from %d: got %d notes, want 2", from, got)
-			}
-			migrate(t, path, third, db.Migration{From: 3, To: 3})
+		return err
+	}
+	check := func(path string, format store.Format, version, bookings int) {
+		t.Helper()
+		got := 0
+		r, err := store.Check(t.Context(), path, format, func(pool *sql.DB) error {
+			return pool.QueryRow("SELECT count(*) FROM bookings").Scan(&got)
 		})
+		if err != nil || len(r.Problems) > 0 || r.Version != version || got != bookings {
+			t.Errorf("%s: got %+v, %v with %d bookings, want version %d with %d", path, r, err, got, version, bookings)
+		}
+	}
+	for from := range formats {
+		path := newFileOf(t, formats[1])
+		if from > 1 {
+			migrate(t, path, formats[from], store.Migration{From: 1, To: from})
+		}
+		migrate(t, path, formats[3], store.Migration{From: from, To: 3})
+		check(path, formats[3], 3, 2)
+		if got := dbtest.Count(t, path, "users") + 10*dbtest.Count(t, path, "vehicles"); got != 21 {
+			t.Errorf("from %d: got %d vehicles and users, want 2 and 1", from, got)
+		}
+		if got := dbtest.Count(t, path, "notes"); got != 2 {
+			t.Errorf("from %d: got %d notes, want 2", from, got)
+		}
+		migrate(t, path, formats[3], store.Migration{From: 3, To: 3})
 		// The file as it was before lies beside it.
 		if from < 3 {
-			copied := fmt.Sprintf("%s.v%d.bak", path, from)
-			db.WithMigrations(history, func() {
-				if r, err := db.Check(t.Context(), copied, third); err != nil || r.Version != from || len(r.Problems) > 0 || r.Bookings != 2 {
-					t.Errorf("got %+v, %v of %s", r, err, copied)
-				}
-			})
+			check(fmt.Sprintf("%s.v%d.bak", path, from), formats[3], from, 2)
 		}
-		if _, err := db.Open(t.Context(), path, first, db.Options{}); err == nil || !strings.Contains(err.Error(), "from a newer onenow") {
+		if err := open(path, formats[1]); err == nil || !strings.Contains(err.Error(), "from a newer onenow") {
 			t.Errorf("got %v, want a refusal of the newer file", err)
 		}
 	}
 
-	// A step that leaves what refers to nothing is undone.
-	path := newFile(t)
-	db.WithMigrations([]db.Step{run("DELETE FROM vehicles WHERE id = 1")}, func() {
-		if _, err := db.Open(t.Context(), path, first, db.Options{}); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
-			t.Errorf("got %v, want a refusal", err)
-		}
-	})
+	// A step that leaves rows that refer to nothing is undone.
+	path := newFileOf(t, formats[1])
+	orphaning := db.WithMigrations(first, []store.Step{run("DELETE FROM vehicles WHERE id = 1")})
+	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
+		t.Errorf("got %v, want a refusal", err)
+	}
 	if got := dbtest.Count(t, path, "vehicles"); got != 2 {
 		t.Errorf("got %d vehicles, want 2", got)
 	}
 
 	fault := errors.New("fault")
-	path = newFile(t)
+	path = newFileOf(t, formats[1])
 	half := func(tx *sql.Tx) error { return errors.Join(run("DELETE FROM bookings")(tx), fault) }
-	db.WithMigrations([]db.Step{history[0], half}, func() {
-		_, err := db.Open(t.Context(), path, third, db.Options{})
-		if !errors.Is(err, fault) || !strings.Contains(err.Error(), "from version 2 to 3") {
-			t.Errorf("got %v, want the fault in the second step", err)
-		}
-		if r, err := db.Check(t.Context(), path, second); err != nil || r.Version != 2 || r.Bookings != 2 {
-			t.Errorf("got %+v, %v, want version 2 with its bookings", r, err)
-		}
-	})
+	err := open(path, db.WithMigrations(third, []store.Step{history[0], half}))
+	if !errors.Is(err, fault) || !strings.Contains(err.Error(), "from version 2 to 3") {
+		t.Errorf("got %v, want the fault in the second step", err)
+	}
+	check(path, formats[2], 2, 2)
 	// An upgrade has to wait for a server that runs the older version, and a
 	// backup of the older version does not upgrade it.
-	path = newFile(t)
-	serving, err := db.Open(t.Context(), path, first, db.Options{Serve: true})
+	path = newFileOf(t, formats[1])
+	serving, err := store.Open(t.Context(), path, formats[1], store.Options{Serve: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.WithMigrations(history, func() {
-		if _, err := db.Open(t.Context(), path, third, db.Options{}); err == nil || !strings.Contains(err.Error(), "being served") {
-			t.Errorf("got %v, want a refusal", err)
-		}
-	})
-	if err := serving.Close(); err != nil {
+	if err := open(path, formats[3]); err == nil || !strings.Contains(err.Error(), "being served") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	dbtest.MustClose(t, serving)
+	old, err := store.Open(t.Context(), path, formats[3], store.Options{MustExist: true, KeepVersion: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Backup(t.Context(), path+".copy", false, nil); err != nil {
 		t.Error(err)
 	}
-	db.WithMigrations(history, func() {
-		d, err := db.Open(t.Context(), path, third, db.Options{MustExist: true, KeepVersion: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := d.Backup(t.Context(), path+".copy", false, nil); err != nil {
-			t.Error(err)
-		}
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-		if r, err := db.Check(t.Context(), path+".copy", third); err != nil || r.Version != 1 {
-			t.Errorf("got %+v, %v, want version 1", r, err)
-		}
-	})
+	dbtest.MustClose(t, old)
+	check(path+".copy", formats[3], 1, 2)
 }

@@ -17,6 +17,7 @@ import (
 
 	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 )
 
 // event is one thing that SQLite did to a file, or an answer to a client.
@@ -124,18 +125,14 @@ func swap[F any](pointer *uintptr, original *F, ours F) {
 // is lost. ONENOW_CUTS makes it longer.
 func TestPowerCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	d, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := dbtest.MustOpen(t, path, store.Options{})
+	d := db.New(s)
 	id, err := d.CreateUser(t.Context(), "shop", "x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	owner := db.Principal{User: id}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
+	dbtest.MustClose(t, s)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -186,19 +183,19 @@ func TestPowerCut(t *testing.T) {
 			}
 		}
 		copied := filepath.Join(dir, "onenow.db")
-		restarted, err := db.Open(t.Context(), copied, dbtest.Schema(t), db.Options{})
+		reopened, err := store.Open(t.Context(), copied, dbtest.Format(t), store.Options{})
 		if err != nil {
 			t.Fatalf("cut %d, after event %d of %d: %v", i, cut, len(events), err)
 		}
 		for _, e := range events[:cut] {
 			if e.kind == 'a' {
 				answeredInAll++
-				if _, err := restarted.Booking(t.Context(), owner, e.id); err != nil {
+				if _, err := db.New(reopened).Booking(t.Context(), owner, e.id); err != nil {
 					t.Fatalf("cut %d, after event %d of %d: booking %d was answered: %v", i, cut, len(events), e.id, err)
 				}
 			}
 		}
-		if err := restarted.Close(); err != nil {
+		if err := reopened.Close(); err != nil {
 			t.Error(err)
 		}
 		r, err := db.Check(t.Context(), copied, dbtest.Schema(t))

@@ -10,14 +10,21 @@ import (
 
 	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 )
 
 // newFile returns the path of a database with a user, cars 1 and 2, and a
 // booking of each from the 20th to the 25th of July 2025.
 func newFile(t testing.TB) string {
 	t.Helper()
+	return newFileOf(t, dbtest.Format(t))
+}
+
+// newFileOf is newFile in another format.
+func newFileOf(t testing.TB, format store.Format) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	migrate(t, path, dbtest.Schema(t), db.Migration{From: 0, To: db.Version()})
+	migrate(t, path, format, store.Migration{From: 0, To: format.Version()})
 	dbtest.Exec(t, path, `
 		INSERT INTO users (username, password_hash, created_at) VALUES ('shop', 'x', 0);
 		INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (1, 'Kia', 'Rio', 2020, 'A1'), (1, 'Kia', 'Rio', 2020, 'A2');
@@ -25,11 +32,11 @@ func newFile(t testing.TB) string {
 	return path
 }
 
-// migrate opens and closes the file at path, of a onenow with that schema, and
-// checks what that did to it.
-func migrate(t testing.TB, path, schema string, want db.Migration) {
+// migrate opens and closes the file at path, in that format, and checks what that
+// did to it.
+func migrate(t testing.TB, path string, format store.Format, want store.Migration) {
 	t.Helper()
-	d, err := db.Open(t.Context(), path, schema, db.Options{})
+	d, err := store.Open(t.Context(), path, format, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type RefreshToken struct {
 // SignedIn returns the name of the user and whether that sign-in of theirs is
 // still good. A user who has been deleted is ErrGone.
 func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
-	err = d.queryRow(ctx, `
+	err = d.single(ctx).QueryRow(`
 		SELECT username, EXISTS (SELECT 1 FROM sign_ins WHERE id = ?2 AND user_id = ?1)
 		FROM users
 		WHERE id = ?1`, user, id).Scan(&username, &ok)
@@ -47,12 +47,12 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 		newHash = u.PasswordHash
 	}
 	err := d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			newHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err
 		}
-		id, err := tx.insert("INSERT INTO sign_ins (user_id, created_at, expires_at) VALUES (?, ?, ?)",
+		id, err := tx.Insert("INSERT INTO sign_ins (user_id, created_at, expires_at) VALUES (?, ?, ?)",
 			u.ID, tx.now.Unix(), first.ExpiresAt.Unix())
 		if err != nil {
 			return err
@@ -70,11 +70,11 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 const maxKnownAddresses = 20
 
 func (tx *Tx) rememberAddress(user UserID, address string) error {
-	_, err := tx.exec("INSERT OR REPLACE INTO known_addresses (user_id, address, used_at) VALUES (?, ?, ?)", user, address, tx.now.Unix())
+	_, err := tx.Exec("INSERT OR REPLACE INTO known_addresses (user_id, address, used_at) VALUES (?, ?, ?)", user, address, tx.now.Unix())
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(`
+	_, err = tx.Exec(`
 		DELETE FROM known_addresses
 		WHERE user_id = ?1 AND address NOT IN (
 			SELECT address FROM known_addresses WHERE user_id = ?1 ORDER BY used_at DESC LIMIT ?2
@@ -86,7 +86,7 @@ func (tx *Tx) rememberAddress(user UserID, address string) error {
 // as far as it is remembered.
 func (d *DB) KnownAddress(ctx context.Context, user UserID, address string) (bool, error) {
 	var ok bool
-	err := d.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM known_addresses WHERE user_id = ? AND address = ?)", user, address).Scan(&ok)
+	err := d.single(ctx).QueryRow("SELECT EXISTS (SELECT 1 FROM known_addresses WHERE user_id = ? AND address = ?)", user, address).Scan(&ok)
 	return ok, err
 }
 
@@ -97,7 +97,7 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 	replayed := false
 	err := d.write(ctx, func(tx *Tx) error {
 		var usedAt sql.NullInt64
-		err := tx.queryRow(`
+		err := tx.QueryRow(`
 			SELECT t.used_at
 			FROM refresh_tokens t
 				JOIN sign_ins s ON s.id = t.sign_in_id
@@ -111,14 +111,14 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		}
 		if usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
 			replayed = true
-			_, err := tx.exec("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
+			_, err := tx.Exec("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
 			return err
 		}
-		_, err = tx.exec("UPDATE refresh_tokens SET used_at = ? WHERE id = ? AND used_at IS NULL", tx.now.Unix(), used.ID)
+		_, err = tx.Exec("UPDATE refresh_tokens SET used_at = ? WHERE id = ? AND used_at IS NULL", tx.now.Unix(), used.ID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec("UPDATE sign_ins SET expires_at = max(expires_at, ?) WHERE id = ?", next.ExpiresAt.Unix(), used.SignIn)
+		_, err = tx.Exec("UPDATE sign_ins SET expires_at = max(expires_at, ?) WHERE id = ?", next.ExpiresAt.Unix(), used.SignIn)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 // SignOut ends a sign-in of the user's. One that has ended already is no error.
 func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 	return d.write(ctx, func(tx *Tx) error {
-		_, err := tx.exec("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
+		_, err := tx.Exec("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
 		return err
 	})
 }
@@ -141,15 +141,15 @@ func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 // addRefreshToken stores a token, and clears away those that have expired, so
 // that nothing grows that nobody uses.
 func (tx *Tx) addRefreshToken(t RefreshToken) error {
-	_, err := tx.exec("INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES (?, ?, ?)",
+	_, err := tx.Exec("INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES (?, ?, ?)",
 		t.ID, t.SignIn, t.ExpiresAt.Unix())
 	if err != nil {
 		return err
 	}
 	// Ended by their time, not by anybody: tokens of theirs have expired, too.
-	if _, err := tx.exec("DELETE FROM sign_ins WHERE expires_at <= ?", tx.now.Unix()); err != nil {
+	if _, err := tx.Exec("DELETE FROM sign_ins WHERE expires_at <= ?", tx.now.Unix()); err != nil {
 		return err
 	}
-	_, err = tx.exec("DELETE FROM refresh_tokens WHERE expires_at <= ?", tx.now.Unix())
+	_, err = tx.Exec("DELETE FROM refresh_tokens WHERE expires_at <= ?", tx.now.Unix())
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"onenow/db/store"
 )
 
 // UserID is the id of a user.
@@ -27,11 +29,11 @@ type User struct {
 func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (UserID, error) {
 	var id int64
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		id, err = tx.insert("INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)",
+		id, err = tx.Insert("INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)",
 			username, passwordHash, tx.now.Unix())
 		return err
 	})
-	if isUniqueViolation(err) {
+	if store.IsUnique(err) {
 		return 0, &Error{Kind: ErrConflict, Message: "Username already exists."}
 	}
 	if err != nil {
@@ -52,7 +54,7 @@ func (d *DB) User(ctx context.Context, id UserID) (User, error) {
 
 func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
 	var u User
-	err := d.queryRow(ctx, query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
+	err := d.single(ctx).QueryRow(query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, notFound("User")
 	}
@@ -72,7 +74,7 @@ func changed() error {
 // that takes longest to verify; "" when there are none (any more).
 func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 	var hash string
-	err := d.queryRow(ctx, `
+	err := d.single(ctx).QueryRow(`
 		SELECT password_hash
 		FROM users
 		WHERE password_hash GLOB 'pbkdf2_sha256$*'
@@ -88,12 +90,12 @@ func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 // ErrConflict if u has been deleted or has another hash by now.
 func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		err := tx.execOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			passwordHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec("DELETE FROM sign_ins WHERE user_id = ?", u.ID)
+		_, err = tx.Exec("DELETE FROM sign_ins WHERE user_id = ?", u.ID)
 		return err
 	})
 }

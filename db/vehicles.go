@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	sqlite3 "modernc.org/sqlite/lib"
+	"onenow/db/store"
 )
 
 // VehicleID is the id of a vehicle. Ids are never used again.
@@ -64,12 +64,12 @@ func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicl
 		if err := tx.checkPlate(by, v); err != nil {
 			return err
 		}
-		id, err := tx.insert("INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?)",
+		id, err := tx.Insert("INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?)",
 			by.User, v.Make, v.Model, v.Year, v.Plate)
 		v.ID = VehicleID(id)
 		return err
 	})
-	if code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
+	if store.IsForeignKey(err) {
 		err = gone()
 	}
 	return v, err
@@ -77,7 +77,7 @@ func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicl
 
 // Vehicle returns a vehicle of the principal's, or ErrNotFound.
 func (d *DB) Vehicle(ctx context.Context, by Principal, id VehicleID) (Vehicle, error) {
-	return scanVehicle(d.queryRow(ctx, selectVehicle, id, by.User).Scan)
+	return scanVehicle(d.single(ctx).QueryRow(selectVehicle, id, by.User).Scan)
 }
 
 const selectVehicle = "SELECT id, make, model, year, plate FROM vehicles WHERE id = ? AND user_id = ?"
@@ -97,7 +97,7 @@ func scanVehicle(scan func(...any) error) (Vehicle, error) {
 // VehicleExists reports whether anybody has a vehicle with that id.
 func (d *DB) VehicleExists(ctx context.Context, id VehicleID) (bool, error) {
 	var ok bool
-	err := d.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM vehicles WHERE id = ?)", id).Scan(&ok)
+	err := d.single(ctx).QueryRow("SELECT EXISTS (SELECT 1 FROM vehicles WHERE id = ?)", id).Scan(&ok)
 	return ok, err
 }
 
@@ -117,11 +117,11 @@ func (d *DB) Vehicles(ctx context.Context, by Principal, f VehicleFilter) ([]Veh
 		args = append(args, f.AvailableTo, f.AvailableFrom)
 	}
 	query += " ORDER BY id LIMIT ?"
-	return list(ctx, d, scanVehicle, query, append(args, limit(f.Limit))...)
+	return store.List(d.single(ctx).Tx, scanVehicle, query, append(args, sqlLimit(f.Limit))...)
 }
 
-// limit is what n, of which 0 means no limit, is in SQL.
-func limit(n int) int {
+// sqlLimit maps 0 (no limit) to SQLite's -1.
+func sqlLimit(n int) int {
 	if n == 0 {
 		return -1
 	}
@@ -134,14 +134,14 @@ func limit(n int) int {
 func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f VehicleFields) (Vehicle, error) {
 	var v Vehicle
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		if v, err = scanVehicle(tx.queryRow(selectVehicle, id, by.User).Scan); err != nil {
+		if v, err = scanVehicle(tx.QueryRow(selectVehicle, id, by.User).Scan); err != nil {
 			return err
 		}
 		v = f.Apply(v)
 		if err := tx.checkPlate(by, v); err != nil {
 			return err
 		}
-		_, err = tx.exec("UPDATE vehicles SET make = ?, model = ?, year = ?, plate = ? WHERE id = ?",
+		_, err = tx.Exec("UPDATE vehicles SET make = ?, model = ?, year = ?, plate = ? WHERE id = ?",
 			v.Make, v.Model, v.Year, v.Plate, id)
 		return err
 	})
@@ -152,30 +152,21 @@ func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f Ve
 // returns ErrNotFound if there is none.
 func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID) error {
 	return d.write(ctx, func(tx *Tx) error {
-		return tx.execOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, by.User)
+		return tx.ExecOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, by.User)
 	})
 }
 
 // checkPlate refuses v if another of the principal's vehicles has its plate,
 // letter case aside. SQLite knows the letter case of A to Z only.
 func (tx *Tx) checkPlate(by Principal, v Vehicle) error {
-	st, err := tx.stmt("SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?")
+	plates, err := store.List(tx.Tx, scanText, "SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?", by.User, v.ID)
 	if err != nil {
 		return err
 	}
-	rows, err := st.Query(by.User, v.ID)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var plate string
-		if err := rows.Scan(&plate); err != nil {
-			return err
-		}
+	for _, plate := range plates {
 		if strings.EqualFold(plate, v.Plate) {
 			return &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
 		}
 	}
-	return rows.Err()
+	return nil
 }

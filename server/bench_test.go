@@ -24,6 +24,7 @@ import (
 
 	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 	"onenow/server"
 )
 
@@ -78,16 +79,11 @@ func newBenchShop(b *testing.B, bookings int) *benchShop {
 func benchFile(b *testing.B, bookings int) (path string) {
 	b.Helper()
 	path = filepath.Join(b.TempDir(), "onenow.db")
-	made, err := db.Open(b.Context(), path, dbtest.Schema(b), db.Options{})
-	if err != nil {
+	made := dbtest.MustOpen(b, path, store.Options{})
+	if _, err := db.New(made).CreateUser(b.Context(), "shop", hashOf(b, "pass123")); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := made.CreateUser(b.Context(), "shop", hashOf(b, "pass123")); err != nil {
-		b.Fatal(err)
-	}
-	if err := made.Close(); err != nil {
-		b.Fatal(err)
-	}
+	dbtest.MustClose(b, made)
 	dbtest.Exec(b, path, fmt.Sprintf(`
 		PRAGMA synchronous = OFF;
 		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %d)

@@ -107,6 +107,10 @@ func toAPIError(err error) *apiError {
 	if errors.As(err, &clash) {
 		return &apiError{status: http.StatusConflict, body: conflictBody{clash.Error(), "booking_conflict", clash.With}}
 	}
+	var unavailable *db.Unavailable
+	if errors.As(err, &unavailable) {
+		return &apiError{status: http.StatusServiceUnavailable, body: codeBody{unavailable.Message, unavailable.Code}, cause: err}
+	}
 	var refusal *db.Error
 	if !errors.As(err, &refusal) {
 		return nil
@@ -124,8 +128,6 @@ func toAPIError(err error) *apiError {
 		return f.answer()
 	case errors.Is(err, db.ErrConflict):
 		return detail(http.StatusConflict, "%s", refusal.Message)
-	case errors.Is(err, db.ErrUnavailable):
-		return &apiError{status: http.StatusServiceUnavailable, body: codeBody{refusal.Message, refusal.Code}, cause: err}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"onenow/db"
+	"onenow/db/store"
 )
 
 // New opens a new database in a temporary folder of the test's, closed when
@@ -26,16 +27,39 @@ func New(t testing.TB) *db.DB {
 // Open opens, or creates, the database at path, closed when the test ends.
 func Open(t testing.TB, path string) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), path, Schema(t), db.Options{})
+	return db.New(OpenStore(t, path))
+}
+
+// OpenStore is Open for the store below the database.
+func OpenStore(t testing.TB, path string) *store.Store {
+	t.Helper()
+	s := MustOpen(t, path, store.Options{})
+	t.Cleanup(func() { MustClose(t, s) })
+	return s
+}
+
+// MustOpen opens, or creates, the store at path, which the test closes.
+func MustOpen(t testing.TB, path string, opts store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path, Format(t), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Errorf("close %s: %v", path, err)
-		}
-	})
-	return d
+	return s
+}
+
+// MustClose closes a store.
+func MustClose(t testing.TB, s *store.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// Format returns the format of onenow's files.
+func Format(t testing.TB) store.Format {
+	t.Helper()
+	return db.Format(Schema(t))
 }
 
 // Exec runs SQL on the file at path as the sqlite3 shell would, which has

@@ -1,11 +1,12 @@
 //go:build !unix
 
-package db
+package store
 
-// logIndex is what revision_unix.go has.
+// logIndex is in revision_unix.go.
 type logIndex struct{}
 
 func openLogIndex(string) (*logIndex, error) { return nil, nil }
 
 func (*logIndex) revision() Revision { return Revision{} }
+func (*logIndex) progress() progress { return progress{} }
 func (*logIndex) close() error       { return nil }

@@ -1,4 +1,4 @@
-package db_test
+package django_test
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"onenow/db"
+	"onenow/db/django"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -66,7 +67,7 @@ func TestDays(t *testing.T) {
 			}
 			return at.In(z)
 		}
-		start, end, ok := db.Days(at(c.from), at(c.to))
+		start, end, ok := django.Days(at(c.from), at(c.to))
 		if ok != (c.start != "") || ok && (start != c.start || end != c.end) {
 			t.Errorf("%s to %s, in %s: got %s to %s, %v, want %s to %s", c.from, c.to, c.zone, start, end, ok, c.start, c.end)
 		}
@@ -90,7 +91,7 @@ func FuzzDays(f *testing.F) {
 		if !to.After(from) {
 			return
 		}
-		start, end, ok := db.Days(from, to)
+		start, end, ok := django.Days(from, to)
 		if !ok {
 			if from.Year() >= 1 && to.Year() <= 9998 {
 				t.Fatalf("%v to %v: not ok", from, to)
@@ -121,7 +122,7 @@ func TestDjangoTime(t *testing.T) {
 		"2030-02-30 10:00:00": false, "2030-03-10 24:00:00": false, "0000-01-01 00:00:00": false, "2030-03-10 10:00:00,5": false,
 		"2030-03-10 10:00:00.1234567": false, " 2030-03-10 10:00:00": false, "12030-03-10 10:00:00": false,
 	} {
-		if _, got := db.DjangoTime(s); got != want {
+		if _, got := django.ParseTime(s); got != want {
 			t.Errorf("%q: got %v, want %v", s, got, want)
 		}
 	}
@@ -135,7 +136,7 @@ func FuzzFoldCase(f *testing.F) {
 	f.Add("İ-1", "i-1")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for _, b := range []string{b, strings.ToUpper(a), strings.ToLower(a)} {
-			if got, want := db.FoldCase(a) == db.FoldCase(b), strings.EqualFold(a, b); got != want {
+			if got, want := django.FoldCase(a) == django.FoldCase(b), strings.EqualFold(a, b); got != want {
 				t.Errorf("%q, %q: got %v, want %v", a, b, got, want)
 			}
 		}

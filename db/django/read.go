@@ -1,4 +1,4 @@
-package db
+package django
 
 import (
 	"context"
@@ -11,70 +11,71 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	sqlite3 "modernc.org/sqlite/lib"
+	"onenow/db"
+	"onenow/db/store"
 )
 
-// django is what is read from the first implementation's file: rows that come
-// over, as they will be here, and rows that do not.
-type django struct {
-	opts ImportOptions
+// source holds the rows of the first implementation's file: those that come over,
+// as they will be here, and those that do not.
+type source struct {
+	opts Options
 	year int // the one it is now
 
-	tables   []*djangoTable
-	users    []djangoUser
-	vehicles []*djangoVehicle
-	bookings []*djangoBooking
-	refused  []*djangoRow
+	tables   []*table
+	users    []user
+	vehicles []*vehicle
+	bookings []*booking
+	refused  []*row
 	highest  map[string]int64 // our table → the highest id it has had there
 
-	report Import
+	report Report
 }
 
-type djangoTable struct {
+type table struct {
 	name    string
 	noun    string
 	ours    string // our name for it
 	needs   string // columns
 	columns []string
-	rows    []*djangoRow
-	byID    map[int64]*djangoRow
+	rows    []*row
+	byID    map[int64]*row
 }
 
-// djangoRow is a row as it is there, whole: all columns as text.
-type djangoRow struct {
-	table  *djangoTable
+// row is a row as it is there, whole: all columns as text.
+type row struct {
+	table  *table
 	id     int64
 	values []sql.NullString
 	why    string // it does not come over; empty if it does
 }
 
-type djangoUser struct {
-	*djangoRow
+type user struct {
+	*row
 	name, hash string
 	joined     int64
 }
 
-type djangoVehicle struct {
-	*djangoRow
+type vehicle struct {
+	*row
 	owner int64
-	Vehicle
+	db.Vehicle
 }
 
-type djangoBooking struct {
-	*djangoRow
+type booking struct {
+	*row
 	vehicle    int64
 	from, to   time.Time
-	start, end Date
+	start, end db.Date
 }
 
-// readDjango reads the first implementation's file, through a copy of it.
-func readDjango(ctx context.Context, file string, o ImportOptions) (*django, error) {
-	g := &django{opts: o, year: time.Now().Year(), highest: map[string]int64{}}
-	users := &djangoTable{name: "auth_user", noun: "user", ours: "users", needs: "id username password is_active date_joined"}
-	vehicles := &djangoTable{name: "backend_api_vehicle", noun: "vehicle", ours: "vehicles", needs: "id user_id make model year plate"}
-	bookings := &djangoTable{name: "backend_api_booking", noun: "booking", ours: "bookings", needs: "id vehicle_id start_date end_date"}
-	g.tables = []*djangoTable{users, vehicles, bookings}
-	err := withSnapshot(ctx, file, func(pool *sql.DB) error {
+// readFile reads the first implementation's file, through a copy of it.
+func readFile(ctx context.Context, file string, o Options) (*source, error) {
+	g := &source{opts: o, year: time.Now().Year(), highest: map[string]int64{}}
+	users := &table{name: "auth_user", noun: "user", ours: "users", needs: "id username password is_active date_joined"}
+	vehicles := &table{name: "backend_api_vehicle", noun: "vehicle", ours: "vehicles", needs: "id user_id make model year plate"}
+	bookings := &table{name: "backend_api_booking", noun: "booking", ours: "bookings", needs: "id vehicle_id start_date end_date"}
+	g.tables = []*table{users, vehicles, bookings}
+	err := store.WithSnapshot(ctx, file, func(pool *sql.DB) error {
 		for _, t := range g.tables {
 			if err := g.read(ctx, pool, file, t); err != nil {
 				return err
@@ -94,12 +95,12 @@ func readDjango(ctx context.Context, file string, o ImportOptions) (*django, err
 }
 
 // read reads a table whole, by ascending id.
-func (g *django) read(ctx context.Context, pool *sql.DB, file string, t *djangoTable) error {
+func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) error {
 	foreign := func(lacks string) error {
 		return fmt.Errorf("%s is not the first implementation's database: it has no %s", file, lacks)
 	}
 	var err error
-	if t.columns, err = column(ctx, pool, "SELECT name FROM pragma_table_info('"+t.name+"')"); err != nil {
+	if t.columns, err = store.Column(ctx, pool, "SELECT name FROM pragma_table_info('"+t.name+"')"); err != nil {
 		return unreadable(file, err)
 	}
 	if len(t.columns) == 0 {
@@ -110,7 +111,7 @@ func (g *django) read(ctx context.Context, pool *sql.DB, file string, t *djangoT
 			return foreign("column " + c + " in table " + t.name)
 		}
 	}
-	damage, err := column(ctx, pool, "SELECT integrity_check FROM pragma_integrity_check('"+t.name+"') WHERE integrity_check <> 'ok'")
+	damage, err := store.Column(ctx, pool, "SELECT integrity_check FROM pragma_integrity_check('"+t.name+"') WHERE integrity_check <> 'ok'")
 	if err != nil {
 		return unreadable(file, err)
 	}
@@ -127,9 +128,9 @@ func (g *django) read(ctx context.Context, pool *sql.DB, file string, t *djangoT
 		return unreadable(file, err)
 	}
 	defer rows.Close()
-	t.byID = map[int64]*djangoRow{}
+	t.byID = map[int64]*row{}
 	for rows.Next() {
-		r := &djangoRow{table: t, values: make([]sql.NullString, len(t.columns))}
+		r := &row{table: t, values: make([]sql.NullString, len(t.columns))}
 		dest := make([]any, len(r.values))
 		for i := range r.values {
 			dest[i] = &r.values[i]
@@ -147,7 +148,7 @@ func (g *django) read(ctx context.Context, pool *sql.DB, file string, t *djangoT
 		return unreadable(file, err)
 	}
 	rows.Close() // or the one connection is not free
-	deleted, err := column(ctx, pool, "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = '"+t.name+"'")
+	deleted, err := store.Column(ctx, pool, "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = '"+t.name+"'")
 	if err == nil && len(deleted) > 0 {
 		n, _ := strconv.ParseInt(deleted[0], 10, 64)
 		g.highest[t.ours] = max(g.highest[t.ours], n)
@@ -157,7 +158,7 @@ func (g *django) read(ctx context.Context, pool *sql.DB, file string, t *djangoT
 
 // unreadable tells of a failure to read the file.
 func unreadable(file string, err error) error {
-	if c := code(err) & 0xff; c == sqlite3.SQLITE_CORRUPT || c == sqlite3.SQLITE_NOTADB {
+	if store.IsDamage(err) {
 		return damaged(file, err.Error())
 	}
 	return fmt.Errorf("read %s: %w", file, err)
@@ -168,7 +169,7 @@ func damaged(file, how string) error {
 }
 
 // get returns a column's value, "" where there is none.
-func (r *djangoRow) get(name string) string {
+func (r *row) get(name string) string {
 	if i := slices.Index(r.table.columns, name); i >= 0 {
 		return r.values[i].String
 	}
@@ -176,7 +177,7 @@ func (r *djangoRow) get(name string) string {
 }
 
 // String returns the row whole, but for the hash of a password.
-func (r *djangoRow) String() string {
+func (r *row) String() string {
 	var all []string
 	for i, c := range r.table.columns {
 		text := show(r.values[i])
@@ -204,26 +205,26 @@ func show(v sql.NullString) string {
 }
 
 // refuse notes why a row does not come over, in words that follow "it".
-func (g *django) refuse(r *djangoRow, why string, args ...any) {
+func (g *source) refuse(r *row, why string, args ...any) {
 	r.why = fmt.Sprintf(why, args...)
 	g.refused = append(g.refused, r)
 }
 
 // refuseAlone is refuse for a row that nothing else in the report names.
-func (g *django) refuseAlone(r *djangoRow, why string, args ...any) {
+func (g *source) refuseAlone(r *row, why string, args ...any) {
 	g.refuse(r, why, args...)
 	g.report.Refused = append(g.report.Refused, fmt.Sprintf("%s %s", r, r.why))
 }
 
 // note tells of a row that comes over.
-func (g *django) note(r *djangoRow, name, text string, args ...any) {
+func (g *source) note(r *row, name, text string, args ...any) {
 	g.report.Notes = append(g.report.Notes, fmt.Sprintf("%s %d, %q, %s", r.table.noun, r.id, name, fmt.Sprintf(text, args...)))
 }
 
-func (g *django) takeUsers(users *djangoTable) {
+func (g *source) takeUsers(users *table) {
 	names := map[string]int64{}
 	for _, r := range users.rows {
-		u := djangoUser{djangoRow: r, name: r.get("username"), hash: r.get("password")}
+		u := user{row: r, name: r.get("username"), hash: r.get("password")}
 		switch other, taken := names[u.name]; {
 		case r.id < 1:
 			g.refuseAlone(r, "has an id that none can have here: ids begin at 1")
@@ -240,12 +241,12 @@ func (g *django) takeUsers(users *djangoTable) {
 	}
 }
 
-func (g *django) takeUser(u djangoUser) {
+func (g *source) takeUser(u user) {
 	switch {
 	case strings.TrimSpace(u.name) != u.name || strings.ContainsRune(u.name, 0):
-		g.note(u.djangoRow, u.name, "cannot sign in, here as there, because of spaces around the name or a null character in it")
+		g.note(u.row, u.name, "cannot sign in, here as there, because of spaces around the name or a null character in it")
 	case g.opts.UsernameProblem(u.name) != "":
-		g.note(u.djangoRow, u.name, "keeps and may use a name that no new user can have: %s", g.opts.UsernameProblem(u.name))
+		g.note(u.row, u.name, "keeps and may use a name that no new user can have: %s", g.opts.UsernameProblem(u.name))
 	}
 	locked := ""
 	switch {
@@ -259,11 +260,11 @@ func (g *django) takeUser(u djangoUser) {
 	if locked != "" {
 		u.hash = g.opts.Locked
 		g.report.Locked++
-		g.note(u.djangoRow, u.name, "%s and stays locked out", locked)
+		g.note(u.row, u.name, "%s and stays locked out", locked)
 	}
-	joined, ok := djangoTime(u.get("date_joined"))
+	joined, ok := parseTime(u.get("date_joined"))
 	if !ok {
-		g.note(u.djangoRow, u.name, "has a date_joined that cannot be read, %q: now is taken for it", u.get("date_joined"))
+		g.note(u.row, u.name, "has a date_joined that cannot be read, %q: now is taken for it", u.get("date_joined"))
 		joined = time.Now()
 	}
 	u.joined = joined.Unix()
@@ -274,10 +275,10 @@ func (g *django) takeUser(u djangoUser) {
 		}
 	}
 	if len(lost) > 0 {
-		g.note(u.djangoRow, u.name, "loses what users do not have here: %s", strings.Join(lost, ", "))
+		g.note(u.row, u.name, "loses what users do not have here: %s", strings.Join(lost, ", "))
 	}
 	if u.get("is_staff") == "1" || u.get("is_superuser") == "1" {
-		g.note(u.djangoRow, u.name, "was an administrator there and is a user like all others here")
+		g.note(u.row, u.name, "was an administrator there and is a user like all others here")
 	}
 	g.users = append(g.users, u)
 }
@@ -289,10 +290,10 @@ const (
 	longestPlate = 20
 )
 
-func (g *django) takeVehicles(vehicles, users *djangoTable) {
-	plates := map[[2]string]*djangoRow{} // by owner and plate
+func (g *source) takeVehicles(vehicles, users *table) {
+	plates := map[[2]string]*row{} // by owner and plate
 	for _, r := range vehicles.rows {
-		v := &djangoVehicle{djangoRow: r, Vehicle: Vehicle{Make: r.get("make"), Model: r.get("model"), Plate: r.get("plate")}}
+		v := &vehicle{row: r, Vehicle: db.Vehicle{Make: r.get("make"), Model: r.get("model"), Plate: r.get("plate")}}
 		owner, why := parent(users, r, "user_id")
 		year, err := strconv.Atoi(r.get("year"))
 		key := [2]string{r.get("user_id"), foldCase(v.Plate)}
@@ -318,7 +319,7 @@ func (g *django) takeVehicles(vehicles, users *djangoTable) {
 }
 
 // oddity names what the API would not take of v as it is, "" for nothing.
-func (v *djangoVehicle) oddity(lastYear int) string {
+func (v *vehicle) oddity(lastYear int) string {
 	var odd []string
 	for _, f := range []struct {
 		name, text string
@@ -335,7 +336,7 @@ func (v *djangoVehicle) oddity(lastYear int) string {
 }
 
 // parent returns the row that r's column refers to, or why r cannot come over.
-func parent(t *djangoTable, r *djangoRow, column string) (*djangoRow, string) {
+func parent(t *table, r *row, column string) (*row, string) {
 	id, err := strconv.ParseInt(r.get(column), 10, 64)
 	p := t.byID[id]
 	switch {

@@ -1,4 +1,4 @@
-package db
+package store
 
 import (
 	"errors"
@@ -19,8 +19,8 @@ var (
 	// fast: SQLite's own default.
 	longLog = 1000 // pages
 
-	// While somebody else has the file open, not until it has been open for
-	// patience, or the log is this long.
+	// While another program has the file open, the log stays where it is until the
+	// file has been open for patience, or the log is this long.
 	patience = 10 * time.Minute
 	hugeLog  = (256 << 20) / pageSize // pages
 )
@@ -38,20 +38,20 @@ const (
 	peerWait = time.Second // how long to wait for other programs that have the database open
 )
 
-// checkpointer moves what is written from the log into the file, at times when
-// nobody is copying the file; see lease. From the first write on it holds the
-// lease, until the log is empty again: then the file is complete as it is, and
-// whoever opens it need not wait.
+// checkpointer moves commits from the log into the file, at times when nobody is
+// copying the file; see lease. It holds the lease from the first write until the
+// log is empty again. From then on the file is complete, and a program that opens
+// it need not wait.
 type checkpointer struct {
 	writer *writer
 	log    *slog.Logger
 	lease  *lease
 	leases bool // whether there are leases here; if not, any time is good
 
-	mu    sync.Mutex // never held while waiting for the writer
-	mine  bool       // whether the lease is
-	empty bool       // whether the log is, so that the lease is not needed
-	given time.Time  // when the lease ceased to be ours, or when a checkpoint went ahead without
+	mu       sync.Mutex // never held while waiting for the writer
+	held     bool       // whether this process holds the lease
+	empty    bool       // whether the log is empty, so that the lease is not needed
+	released time.Time  // when the lease was given back or lost, or a checkpoint went ahead without it
 
 	wrote   chan struct{}
 	quit    chan struct{}
@@ -61,28 +61,28 @@ type checkpointer struct {
 func newCheckpointer(w *writer, l *lease, leases bool, log *slog.Logger) *checkpointer {
 	c := &checkpointer{
 		writer: w, log: log, lease: l, leases: leases,
-		given:   time.Now(),
-		wrote:   make(chan struct{}, 1),
-		quit:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		released: time.Now(),
+		wrote:    make(chan struct{}, 1),
+		quit:     make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
 	c.take() // the log may hold something from last time
 	go c.run()
 	return c
 }
 
-// beforeWrite is to be called before each transaction, and when others have
-// written.
+// beforeWrite must be called before each transaction, and after other processes'
+// writes.
 func (c *checkpointer) beforeWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.empty {
 		c.empty = false
-		c.mine, c.given = c.leases && c.lease.take(), time.Now()
+		c.held, c.released = c.leases && c.lease.take(), time.Now()
 	}
 }
 
-// afterWrite is to be called after each transaction, committed or not.
+// afterWrite must be called after each transaction, committed or not.
 func (c *checkpointer) afterWrite() {
 	select {
 	case c.wrote <- struct{}{}:
@@ -119,56 +119,60 @@ func (c *checkpointer) run() {
 	}
 }
 
-// take asks for the lease, if it is needed, and reports whether it is ours. It
-// may be called at any time. When a file has just been closed, the kernel may
-// need a moment before it grants it.
+// take asks for the lease, if it is needed, and reports whether this process holds
+// it. It may be called at any time. Just after another program has closed the file,
+// the kernel may need a moment before it grants the lease.
 func (c *checkpointer) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for try := 0; c.leases && !c.mine && !c.empty && try < 20; try++ {
-		if c.mine = c.lease.take(); !c.mine {
+	for try := 0; c.leases && !c.held && !c.empty && try < 20; try++ {
+		if c.held = c.lease.take(); !c.held {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
-	return c.mine
+	return c.held
 }
 
-// let gives the lease away, if it is ours; empty says why.
-func (c *checkpointer) let(empty bool) {
+// release gives the lease back, if it is held; empty says whether the log is.
+func (c *checkpointer) release(empty bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mine {
+	if c.held {
 		c.lease.give()
 	}
-	c.mine, c.empty, c.given = false, empty, time.Now()
+	c.held, c.empty, c.released = false, empty, time.Now()
 }
 
-// standing says whether the file may be written: while the lease is ours, wanted
-// or not, as nobody else has the file open; always where there are no leases. A
-// lease that the kernel has taken from us, because we did not answer for long,
-// is ours no more.
-func (c *checkpointer) standing() leaseState {
+// state says whether the file may be written. It may while the lease is held,
+// wanted or not, because then nobody else has the file open; and always on systems
+// without leases. The kernel takes a lease away from a process that does not answer
+// for long.
+func (c *checkpointer) state() leaseState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.leases {
 		return leaseHeld
 	}
-	if !c.mine {
+	if !c.held {
 		return leaseLost
 	}
 	state := c.lease.state()
 	if state == leaseLost {
 		c.lease.give() // what is left of it
-		c.mine, c.given = false, time.Now()
+		c.held, c.released = false, time.Now()
 		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
 	}
 	return state
 }
 
-// yield lets in who waits to open the file, which is complete by then.
+// yield completes the file, then lets in the program that waits to open it.
 func (c *checkpointer) yield() {
 	for deadline := time.Now().Add(maxWait); ; time.Sleep(time.Millisecond) {
-		if c.standing() != leaseWanted { // it is another file that is wanted, or too late
+		if c.writer.store.checkContents() != nil {
+			c.release(true) // the log is not of this file
+			return
+		}
+		if c.state() != leaseWanted { // the signal was about another file, or came too late
 			return
 		}
 		done, err := c.moveAll()
@@ -179,13 +183,13 @@ func (c *checkpointer) yield() {
 			continue // readers of an older state hold it back, but not long
 		}
 		c.log.Warn("a program is opening the database file, and a copy it makes now may lack the newest bookings", "error", unavailable(err))
-		c.let(false)
+		c.release(false)
 		return
 	}
 }
 
-// moveAll moves all of the log into the file and gives the lease away, between
-// two writes, and reports whether it could.
+// moveAll moves all of the log into the file and gives the lease back, between
+// two writes. It reports whether it could.
 func (c *checkpointer) moveAll() (bool, error) {
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
@@ -193,27 +197,31 @@ func (c *checkpointer) moveAll() (bool, error) {
 	if err != nil || moved < length {
 		return false, err
 	}
-	c.let(false)
+	c.release(false)
 	return true, nil
 }
 
-// tend checkpoints if it is time to, and returns when to look again, 0 for
-// after the next write.
+// tend checkpoints if it is time to, and returns when to look again: 0 is after
+// the next write.
 func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 	c.take()
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
+	if c.writer.store.checkContents() != nil {
+		c.release(true) // for good: the log is not of this file
+		return 0, nil
+	}
 	length, moved, err := c.writer.checkpoint("NOOP")
 	if err != nil {
 		return 0, err
 	}
 	if length == 0 {
-		c.let(true)
+		c.release(true)
 		return 0, nil
 	}
 	pending := length - moved
-	switch c.standing() {
-	case leaseWanted: // yield is called for
+	switch c.state() {
+	case leaseWanted: // the signal will call yield
 		return busyPoll, nil
 	case leaseHeld:
 		switch {
@@ -228,12 +236,12 @@ func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 		return idlePoll, nil
 	}
 	c.mu.Lock()
-	open := time.Since(c.given)
+	open := time.Since(c.released)
 	c.mu.Unlock()
 	if open >= patience || length >= hugeLog && open >= maxWait {
 		c.log.Warn("another program has had the database file open for long; a copy it is still making may be unusable", "for", open.Round(time.Second))
 		_, _, err = c.writer.checkpoint("PASSIVE")
-		c.let(false)
+		c.release(false)
 	}
 	return busyPoll, err
 }
@@ -242,16 +250,20 @@ func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 var errLogStays = errors.New("another program has the database file open and may be copying it: the newest data stays in the -wal file beside it until onenow runs again")
 
 // stop ends the checkpointer, after the last write, and moves the log into the
-// file. It reports whether SQLite may close the file, which would do the same:
-// not while somebody copies it. stop waits for that, but not for ever.
+// file. It reports whether SQLite may close the file, which would move the log as
+// well: not while another program copies the file. stop waits for the copy, for
+// some seconds.
 //
-// Of several processes that stop at once, one has the lock and waits until the
-// others are gone; they leave the log to it, or to the one that serves.
+// Of several processes that stop at once, one holds the lock and waits until the
+// others are gone. The others leave the log to it, or to the process that serves.
 func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 	close(c.quit)
 	<-c.stopped
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
+	if c.writer.store.checkContents() != nil {
+		return false, nil
+	}
 	c.beforeWrite() // others may have written since the log was empty
 	for start := time.Now(); ; time.Sleep(busyPoll) {
 		length, moved, err := c.writer.checkpoint("NOOP")
@@ -261,7 +273,7 @@ func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 		if length == moved {
 			return true, nil // nothing is left to move
 		}
-		if c.take(); c.standing() != leaseLost { // who waits for it waits for us to end
+		if c.take(); c.state() != leaseLost { // a program that waits for it waits for this process to end
 			_, _, err := c.writer.checkpoint("TRUNCATE")
 			return err == nil, unavailable(err)
 		}

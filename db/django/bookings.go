@@ -1,4 +1,4 @@
-package db
+package django
 
 import (
 	"cmp"
@@ -6,16 +6,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"onenow/db"
 )
 
-func (g *django) takeBookings(bookings, vehicles *djangoTable) {
-	all := map[int64][]*djangoBooking{} // by vehicle
+func (g *source) takeBookings(bookings, vehicles *table) {
+	all := map[int64][]*booking{} // by vehicle
 	for _, r := range bookings.rows {
 		car, why := parent(vehicles, r, "vehicle_id")
-		b := &djangoBooking{djangoRow: r}
+		b := &booking{row: r}
 		var ok1, ok2 bool
-		b.from, ok1 = djangoTime(r.get("start_date"))
-		b.to, ok2 = djangoTime(r.get("end_date"))
+		b.from, ok1 = parseTime(r.get("start_date"))
+		b.to, ok2 = parseTime(r.get("end_date"))
 		switch {
 		case why != "":
 		case !ok1 || !ok2:
@@ -38,12 +40,12 @@ func (g *django) takeBookings(bookings, vehicles *djangoTable) {
 		g.keepFirst(all[v.id])
 		g.listClashes(v, all[v.id])
 	}
-	slices.SortFunc(g.bookings, func(a, b *djangoBooking) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(g.bookings, func(a, b *booking) int { return cmp.Compare(a.id, b.id) })
 	g.countDays()
 }
 
-// djangoTime reads a time as Django writes it to SQLite, which is in UTC.
-func djangoTime(s string) (time.Time, bool) {
+// parseTime reads a time as Django writes it to SQLite, which is in UTC.
+func parseTime(s string) (time.Time, bool) {
 	if len(s) > len("2006-01-02 15:04:05.000000") {
 		return time.Time{}, false
 	}
@@ -55,7 +57,7 @@ func djangoTime(s string) (time.Time, bool) {
 // other, later one did: from the day it starts up to, not including, the day it
 // ends, or the day after that if it ends later in its day than it started in
 // its own. It is not ok if they are not within the years 1 to 9999.
-func days(from, to time.Time) (start, end Date, ok bool) {
+func days(from, to time.Time) (start, end db.Date, ok bool) {
 	first, last := midnight(from), midnight(to)
 	// Not even then when the clock is put back across midnight, and the day with it.
 	if !last.After(first) {
@@ -64,7 +66,7 @@ func days(from, to time.Time) (start, end Date, ok bool) {
 		last = last.AddDate(0, 0, 1)
 	}
 	ok = first.Year() >= 1 && last.Year() <= 9999
-	return Date(first.Format(time.DateOnly)), Date(last.Format(time.DateOnly)), ok
+	return db.Date(first.Format(time.DateOnly)), db.Date(last.Format(time.DateOnly)), ok
 }
 
 // wall returns what clock and calendar show at t, as if it were in UTC.
@@ -81,12 +83,12 @@ const maxPerClash = 100
 
 // listClashes reports each two of a vehicle's bookings that overlap, once it is
 // known which of them are kept.
-func (g *django) listClashes(v *djangoVehicle, bookings []*djangoBooking) {
+func (g *source) listClashes(v *vehicle, bookings []*booking) {
 	byStart := slices.Clone(bookings)
-	slices.SortStableFunc(byStart, func(a, b *djangoBooking) int { return strings.Compare(string(a.start), string(b.start)) })
-	var open []*djangoBooking // those that may reach into the ones to come
+	slices.SortStableFunc(byStart, func(a, b *booking) int { return strings.Compare(string(a.start), string(b.start)) })
+	var open []*booking // those that may reach into the ones to come
 	for _, b := range byStart {
-		open = slices.DeleteFunc(open, func(o *djangoBooking) bool { return o.end <= b.start })
+		open = slices.DeleteFunc(open, func(o *booking) bool { return o.end <= b.start })
 		for i, o := range open {
 			if i == maxPerClash {
 				g.report.Clashes = append(g.report.Clashes, clash{v, nil, b, len(open) - i})
@@ -102,8 +104,8 @@ func (g *django) listClashes(v *djangoVehicle, bookings []*djangoBooking) {
 // being a, or, without a, of b and some more. There may be very many, and a row
 // may be long: it is put into words when it is shown.
 type clash struct {
-	vehicle *djangoVehicle
-	a, b    *djangoBooking
+	vehicle *vehicle
+	a, b    *booking
 	more    int
 }
 
@@ -131,17 +133,17 @@ func (c clash) String() string {
 
 // keepFirst takes of a vehicle's bookings, which are in the order they were
 // made in, each that overlaps none made before it and taken.
-func (g *django) keepFirst(bookings []*djangoBooking) {
-	var kept []*djangoBooking // by day; they do not overlap
+func (g *source) keepFirst(bookings []*booking) {
+	var kept []*booking // by day; they do not overlap
 	for _, b := range bookings {
-		i, _ := slices.BinarySearchFunc(kept, b.start, func(k *djangoBooking, start Date) int {
+		i, _ := slices.BinarySearchFunc(kept, b.start, func(k *booking, start db.Date) int {
 			if k.end <= start {
 				return -1
 			}
 			return 1
 		})
 		if i < len(kept) && kept[i].start < b.end {
-			g.refuse(b.djangoRow, "overlaps %s, which was there first", kept[i])
+			g.refuse(b.row, "overlaps %s, which was there first", kept[i])
 			continue
 		}
 		kept = slices.Insert(kept, i, b)
@@ -150,7 +152,7 @@ func (g *django) keepFirst(bookings []*djangoBooking) {
 }
 
 // countDays reports what has become of the bookings' times.
-func (g *django) countDays() {
+func (g *source) countDays() {
 	plain, moved := 0, 0
 	for _, b := range g.bookings {
 		from, to := wall(b.from.In(g.opts.Zone)), wall(b.to.In(g.opts.Zone))

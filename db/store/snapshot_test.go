@@ -1,4 +1,4 @@
-package db_test
+package store_test
 
 import (
 	"database/sql"
@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 )
 
 // TestSnapshotWhileWritten copies a file that somebody writes to, in each way
@@ -47,7 +47,7 @@ func TestSnapshotWhileWritten(t *testing.T) {
 		}()
 		copies, refusals := 0, 0
 		for range 60 {
-			err := db.WithSnapshot(t.Context(), path, func(pool *sql.DB) error {
+			err := store.WithSnapshot(t.Context(), path, func(pool *sql.DB) error {
 				var sound string
 				var a, b int
 				if err := pool.QueryRow("PRAGMA integrity_check").Scan(&sound); err != nil {

@@ -1,4 +1,4 @@
-package db_test
+package store_test
 
 import (
 	"context"
@@ -13,23 +13,25 @@ import (
 
 	"onenow/db"
 	"onenow/db/dbtest"
+	"onenow/db/store"
 )
 
 // TestGroupCommit holds a transaction open until others wait to share it; one
 // of them fails, one panics, one is given up, and the rest are stored.
 func TestGroupCommit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	d := dbtest.Open(t, path)
-	insert := func(name string) func(*db.Tx) error {
-		return func(tx *db.Tx) error {
-			return tx.Exec("INSERT INTO users (username, password_hash, created_at) VALUES (?, 'x', 0)", name)
+	d := dbtest.OpenStore(t, path)
+	insert := func(name string) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			_, err := tx.Exec("INSERT INTO users (username, password_hash, created_at) VALUES (?, 'x', 0)", name)
+			return err
 		}
 	}
 	refused := errors.New("refused")
 	begun, release := make(chan bool), make(chan bool)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := d.Write(t.Context(), func(tx *db.Tx) error {
+		err := d.Write(t.Context(), func(tx *store.Tx) error {
 			close(begun)
 			<-release
 			return insert("first")(tx)
@@ -46,7 +48,7 @@ func TestGroupCommit(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			err := d.Write(t.Context(), func(tx *db.Tx) error { return errors.Join(insert(fmt.Sprint("no", i))(tx), refused) })
+			err := d.Write(t.Context(), func(tx *store.Tx) error { return errors.Join(insert(fmt.Sprint("no", i))(tx), refused) })
 			if !errors.Is(err, refused) {
 				t.Errorf("got %v, want %v", err, refused)
 			}
@@ -58,7 +60,7 @@ func TestGroupCommit(t *testing.T) {
 				t.Errorf("got panic %v, want oh no", v)
 			}
 		}()
-		_ = d.Write(t.Context(), func(tx *db.Tx) error {
+		_ = d.Write(t.Context(), func(tx *store.Tx) error {
 			_ = insert("panic")(tx)
 			panic("oh no")
 		})
@@ -91,7 +93,7 @@ func TestBusy(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			_, err := d.CreateUser(t.Context(), fmt.Sprint("user", i), "x")
-			var refusal *db.Error
+			var refusal *store.Unavailable
 			if !errors.As(err, &refusal) || refusal.Code != "storage_busy" {
 				t.Errorf("got %v, want storage_busy", err)
 			}
@@ -108,12 +110,13 @@ func TestBusy(t *testing.T) {
 // TestReadersDoNotWait reads while a write is under way, and sees the state
 // before it.
 func TestReadersDoNotWait(t *testing.T) {
-	d := dbtest.New(t)
+	s := dbtest.OpenStore(t, filepath.Join(t.TempDir(), "onenow.db"))
+	d := db.New(s)
 	if _, err := d.CreateUser(t.Context(), "shop", "old"); err != nil {
 		t.Fatal(err)
 	}
-	err := d.Write(t.Context(), func(tx *db.Tx) error {
-		if err := tx.Exec("UPDATE users SET password_hash = 'new'"); err != nil {
+	err := s.Write(t.Context(), func(tx *store.Tx) error {
+		if _, err := tx.Exec("UPDATE users SET password_hash = 'new'"); err != nil {
 			return err
 		}
 		u, err := d.UserByName(t.Context(), "shop")
@@ -133,18 +136,14 @@ func TestReadersDoNotWait(t *testing.T) {
 // TestWritesAfterClose are refused, not lost.
 func TestWritesAfterClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
-	d, err := db.Open(t.Context(), path, dbtest.Schema(t), db.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := dbtest.MustOpen(t, path, store.Options{})
+	d := db.New(s)
 	if _, err := d.CreateUser(t.Context(), "shop", "x"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.CreateUser(t.Context(), "late", "x"); !errors.Is(err, db.ErrClosed) {
-		t.Errorf("got %v, want %v", err, db.ErrClosed)
+	dbtest.MustClose(t, s)
+	if _, err := d.CreateUser(t.Context(), "late", "x"); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("got %v, want %v", err, store.ErrClosed)
 	}
 	names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
 	if err != nil || len(names) != 1 {
@@ -169,12 +168,7 @@ func TestFileNames(t *testing.T) {
 // TestRevisionAfterClose asks for the revision of a file that has been closed,
 // as a request may that is cut off when the server stops.
 func TestRevisionAfterClose(t *testing.T) {
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "onenow.db"), dbtest.Schema(t), db.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	d.Revision()
+	s := dbtest.MustOpen(t, filepath.Join(t.TempDir(), "onenow.db"), store.Options{})
+	dbtest.MustClose(t, s)
+	s.Revision()
 }

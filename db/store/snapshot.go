@@ -1,4 +1,4 @@
-package db
+package store
 
 import (
 	"bytes"
@@ -15,15 +15,15 @@ import (
 	"path/filepath"
 )
 
-// withSnapshot calls do with a copy of the SQLite file at path, as it was when
-// its last transaction was committed. Neither the file is written to, nor is
-// anything made beside it: SQLite itself would, to read a file in WAL mode or
-// one that a crash has left with a journal. A file that others write to
-// meanwhile is an error.
-func withSnapshot(ctx context.Context, path string, do func(*sql.DB) error) error {
-	real, err := realPath(path)
+// WithSnapshot calls do with a copy of the SQLite file at path, as it was when
+// its last transaction was committed. It neither writes to the file nor makes
+// another one in its folder, as SQLite itself would to read a file in WAL mode or
+// a file that a crash has left with a journal. A file that others are writing to
+// is an error.
+func WithSnapshot(ctx context.Context, path string, do func(*sql.DB) error) error {
+	real, err := RealPath(path)
 	if err != nil {
-		return cannot("open", path, err)
+		return Cannot("open", path, err)
 	}
 	dir, err := os.MkdirTemp("", "onenow-") // of mode 0700
 	if err != nil {
@@ -39,7 +39,7 @@ func withSnapshot(ctx context.Context, path string, do func(*sql.DB) error) erro
 	// changed at the second reading is what there was between the two.
 	again, err := readParts(real, "")
 	if err != nil {
-		return cannot("read", path, err)
+		return Cannot("read", path, err)
 	}
 	if !bytes.Equal(copied, again) {
 		return fmt.Errorf("%s is being written to: stop the program that uses it, then try again", path)

@@ -1,0 +1,8 @@
+package django
+
+// What the tests look at from inside.
+var (
+	Days      = days
+	ParseTime = parseTime
+	FoldCase  = foldCase
+)

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// contents tells whether the file still has the contents that SQLite gave it.
+// A program that copies another file over it (cp backup.db onenow.db) leaves its
+// name, and SQLite, which trusts its caches, would mix the two.
+//
+// In WAL mode the file changes only while a checkpoint moves pages into it, and a
+// checkpoint, by whatever process, notes its progress in the log's index. So a file
+// that has another size or modification time than after the last checkpoint, while
+// the index tells of no newer one, was changed by something else.
+type contents struct {
+	sync.Mutex // held during our own checkpoints
+
+	store *Store
+	known atomic.Pointer[fileState] // nil while nobody watches
+	lost  atomic.Pointer[Unavailable]
+}
+
+// fileState is what there is to see of the file and of the checkpoints.
+type fileState struct {
+	size     int64
+	modified time.Time
+	progress progress
+}
+
+// watch begins to look. The caller sees to it that no checkpoint of ours runs.
+func (c *contents) watch(s *Store) {
+	c.Lock()
+	defer c.Unlock()
+	c.store = s
+	if now, err := c.look(); err == nil {
+		c.known.Store(&now)
+	}
+}
+
+// note keeps the state after a checkpoint of ours. The caller holds the lock.
+func (c *contents) note() {
+	if c.known.Load() == nil {
+		return
+	}
+	if now, err := c.look(); err == nil {
+		c.known.Store(&now)
+	}
+}
+
+func (c *contents) look() (fileState, error) {
+	info, err := c.store.file.Stat()
+	if err != nil {
+		return fileState{}, err
+	}
+	return fileState{info.Size(), info.ModTime(), c.store.logIndex.progress()}, nil
+}
+
+// check returns an *Unavailable if the contents have been replaced, from the first
+// time that it is seen. It costs one system call as a rule.
+func (c *contents) check() error {
+	if lost := c.lost.Load(); lost != nil {
+		return lost
+	}
+	known := c.known.Load()
+	if known == nil {
+		return nil
+	}
+	before := c.store.logIndex.progress()
+	info, err := c.store.file.Stat()
+	if err != nil {
+		return unavailable(err)
+	}
+	if info.Size() != known.size || !info.ModTime().Equal(known.modified) {
+		return c.judge()
+	}
+	// A write after a whole checkpoint begins the log anew, which changes the
+	// progress and not the file.
+	if before != known.progress && !before.running() {
+		c.known.CompareAndSwap(known, &fileState{known.size, known.modified, before})
+	}
+	return nil
+}
+
+// judge finds out whether a checkpoint has changed the file, or something else.
+func (c *contents) judge() error {
+	c.Lock() // after the checkpoint of ours that may be running
+	defer c.Unlock()
+	if lost := c.lost.Load(); lost != nil {
+		return lost
+	}
+	now, err := c.look()
+	if err != nil {
+		return unavailable(err)
+	}
+	known := c.known.Load()
+	switch {
+	case now.size == known.size && now.modified.Equal(known.modified):
+		return nil
+	case now.progress.running(): // another process's: its end is noted, too
+		return nil
+	case now.progress != known.progress:
+		c.known.Store(&now)
+		return nil
+	}
+	lost := &Unavailable{
+		Code:    codeUnavailable,
+		Message: "The database file has been overwritten: nothing was saved. Restart onenow to use what the file holds now.",
+	}
+	c.lost.Store(lost)
+	if err := c.setLogAside(); err != nil {
+		c.store.log.Error("the log of the overwritten database file could not be set aside: remove it before onenow runs again", "error", err)
+	}
+	c.store.log.Error("another program has overwritten the database file; onenow no longer reads or writes it: restart onenow to use what the file holds now", "file", c.store.path)
+	return lost
+}
+
+// setLogAside renames the log of contents that have been replaced. SQLite would
+// take its pages for newer pages of the new contents.
+func (c *contents) setLogAside() error {
+	log := c.store.real + "-wal"
+	info, err := os.Stat(log)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	aside := fmt.Sprintf("%s.overwritten-%s", log, time.Now().UTC().Format(backupTime))
+	if err := errors.Join(err, os.Rename(log, aside)); err != nil {
+		return Cannot("rename", log, err)
+	}
+	c.store.log.Warn("the log of the overwritten database file has been set aside", "file", aside)
+	return nil
+}
+
+// checkContents returns an *Unavailable if the file's contents have been replaced.
+func (s *Store) checkContents() error { return s.contents.check() }
+
+// checkPlace returns an *Unavailable if the file, or its log, is no longer where
+// it was, or has other contents: a write would be lost.
+func (s *Store) checkPlace() error {
+	if err := s.checkContents(); err != nil {
+		return err
+	}
+	there, err := os.Stat(s.real)
+	if err == nil && !os.SameFile(there, s.identity) {
+		err = errors.New("another file has its name")
+	}
+	if err == nil && s.logIdentity != nil {
+		there, err = os.Stat(s.real + "-wal")
+		if err == nil && !os.SameFile(there, s.logIdentity) {
+			err = errors.New("another file has the name of its log")
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return &Unavailable{
+		Code:    codeUnavailable,
+		Message: "The database file has been moved or replaced: nothing was saved. Put it back, or restart onenow.",
+		Cause:   err,
+	}
+}
