@@ -1,7 +1,7 @@
 -- The whole data model of onenow, as a new file gets it.
 --
 -- The file is marked as ours by PRAGMA application_id and numbered by
--- PRAGMA user_version (both set in db/migrate.go). Dates are days of the
+-- PRAGMA user_version (both set in db/store). Dates are days of the
 -- calendar, YYYY-MM-DD. Instants (columns that end in _at) are whole seconds
 -- since 1970 in UTC.
 
@@ -15,9 +15,12 @@ CREATE TABLE instance (
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     username      TEXT    NOT NULL UNIQUE CHECK (username <> ''), -- compared exactly: Ali is not ali
-    password_hash TEXT    NOT NULL,                               -- argon2id, in PHC string format; of who was imported, Django's, or ! for no password
-    created_at    INTEGER NOT NULL
+    password_hash TEXT    NOT NULL,                               -- argon2id, in PHC string format; of an imported user, Django's, or ! for no password
+    created_at    INTEGER NOT NULL,
+    name_key      TEXT -- username without invisible differences (db.NameKey); NULL if another user had the key first
 ) STRICT;
+
+CREATE UNIQUE INDEX users_name_key ON users (name_key);
 
 -- One row for each login that is still good. Its tokens carry the id, so
 -- deleting the row ends them all.
@@ -43,8 +46,8 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_sign_in_id ON refresh_tokens (sign_in_id);
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
--- From where users have signed in, the newest of each: somebody else's guessing
--- at a password does not keep its owner out there.
+-- The newest addresses from which each user has signed in: other people's guesses
+-- at a password do not keep the user out there.
 CREATE TABLE known_addresses (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     address TEXT    NOT NULL, -- of IPv6 the network, a /64
@@ -66,29 +69,31 @@ CREATE TABLE vehicles (
     make    TEXT    NOT NULL CHECK (make <> ''),
     model   TEXT    NOT NULL CHECK (model <> ''),
     year    INTEGER NOT NULL CHECK (year BETWEEN 1886 AND 9999),      -- 1886: the first car
-    plate   TEXT    NOT NULL CHECK (plate <> '')
+    plate   TEXT    NOT NULL CHECK (plate <> ''),
+    plate_key TEXT -- plate without its letter case and invisible differences (db.PlateKey); NULL if another had the key first
 ) STRICT;
 
 -- An owner has a plate once, whatever its letter case. (NOCASE knows A to Z;
--- db/vehicles.go compares other alphabets.)
+-- plate_key knows other alphabets.)
 CREATE UNIQUE INDEX vehicles_user_id_plate ON vehicles (user_id, plate COLLATE NOCASE);
+CREATE UNIQUE INDEX vehicles_user_id_plate_key ON vehicles (user_id, plate_key);
 
 -- A car is taken from start_date up to, not including, end_date, the day it
 -- comes back.
 CREATE TABLE bookings (
     id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- -1 is what the insert trigger sees before there is one
     vehicle_id INTEGER NOT NULL REFERENCES vehicles (id) ON DELETE CASCADE,
-    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date)),
-    end_date   TEXT    NOT NULL CHECK (end_date IS date(end_date)),
+    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date, '+0 days')), -- SQLite before 3.46 takes date('2026-02-30') as it is
+    end_date   TEXT    NOT NULL CHECK (end_date IS date(end_date, '+0 days')),
     CHECK (end_date > start_date)
 ) STRICT;
 
 CREATE INDEX bookings_vehicle_id_dates ON bookings (vehicle_id, start_date, end_date); -- by date: calendars, the triggers below
 CREATE INDEX bookings_vehicle_id ON bookings (vehicle_id);                             -- by id: pages
 
--- Two bookings of a vehicle never overlap, whoever writes them. As those
--- already stored do not overlap, only one can clash that none nearer hides:
--- the last to start before the new one ends.
+-- Two bookings of a vehicle never overlap, whatever program writes them. Stored
+-- bookings do not overlap, so one neighbour tells: the last booking to start before
+-- the new one ends.
 CREATE TRIGGER bookings_insert_overlap
 BEFORE INSERT ON bookings
 WHEN (
@@ -110,3 +115,148 @@ WHEN (
 BEGIN
     SELECT RAISE(ABORT, 'the vehicle is already booked in this time');
 END;
+
+-- Rows never refer to rows that do not exist, whatever program writes them: the
+-- sqlite3 shell, and most drivers, leave foreign keys switched off. A deleted row's
+-- dependants go with it, as its foreign key says.
+CREATE TRIGGER sign_ins_insert_orphan BEFORE INSERT ON sign_ins
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER sign_ins_update_orphan BEFORE UPDATE OF user_id ON sign_ins
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER refresh_tokens_insert_orphan BEFORE INSERT ON refresh_tokens
+WHEN NOT EXISTS (SELECT 1 FROM sign_ins WHERE id = NEW.sign_in_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such sign-in');
+END;
+
+CREATE TRIGGER refresh_tokens_update_orphan BEFORE UPDATE OF sign_in_id ON refresh_tokens
+WHEN NOT EXISTS (SELECT 1 FROM sign_ins WHERE id = NEW.sign_in_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such sign-in');
+END;
+
+CREATE TRIGGER known_addresses_insert_orphan BEFORE INSERT ON known_addresses
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER known_addresses_update_orphan BEFORE UPDATE OF user_id ON known_addresses
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER vehicles_insert_orphan BEFORE INSERT ON vehicles
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER vehicles_update_orphan BEFORE UPDATE OF user_id ON vehicles
+WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such user');
+END;
+
+CREATE TRIGGER bookings_insert_orphan BEFORE INSERT ON bookings
+WHEN NOT EXISTS (SELECT 1 FROM vehicles WHERE id = NEW.vehicle_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such vehicle');
+END;
+
+CREATE TRIGGER bookings_update_orphan BEFORE UPDATE OF vehicle_id ON bookings
+WHEN NOT EXISTS (SELECT 1 FROM vehicles WHERE id = NEW.vehicle_id)
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: there is no such vehicle');
+END;
+
+CREATE TRIGGER users_delete AFTER DELETE ON users
+BEGIN
+    DELETE FROM sign_ins WHERE user_id = OLD.id;
+    DELETE FROM known_addresses WHERE user_id = OLD.id;
+    DELETE FROM vehicles WHERE user_id = OLD.id;
+END;
+
+CREATE TRIGGER users_id_stays BEFORE UPDATE OF id ON users
+WHEN NEW.id <> OLD.id
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
+END;
+
+CREATE TRIGGER sign_ins_delete AFTER DELETE ON sign_ins
+BEGIN
+    DELETE FROM refresh_tokens WHERE sign_in_id = OLD.id;
+END;
+
+CREATE TRIGGER sign_ins_id_stays BEFORE UPDATE OF id ON sign_ins
+WHEN NEW.id <> OLD.id
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
+END;
+
+CREATE TRIGGER vehicles_delete AFTER DELETE ON vehicles
+BEGIN
+    DELETE FROM bookings WHERE vehicle_id = OLD.id;
+END;
+
+CREATE TRIGGER vehicles_id_stays BEFORE UPDATE OF id ON vehicles
+WHEN NEW.id <> OLD.id
+BEGIN
+    SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
+END;
+
+-- REPLACE deletes the rows in its way without firing their triggers, and would leave
+-- their dependants behind. So it is refused where there may be dependants.
+CREATE TRIGGER users_insert_replace BEFORE INSERT ON users
+WHEN EXISTS (SELECT 1 FROM users WHERE id = NEW.id OR username = NEW.username OR name_key = NEW.name_key)
+BEGIN
+    SELECT RAISE(ABORT, 'UNIQUE: there is such a user already');
+END;
+
+CREATE TRIGGER users_update_replace BEFORE UPDATE OF username, name_key ON users
+WHEN EXISTS (SELECT 1 FROM users WHERE id <> OLD.id AND (username = NEW.username OR name_key = NEW.name_key))
+BEGIN
+    SELECT RAISE(ABORT, 'UNIQUE: there is such a user already');
+END;
+
+CREATE TRIGGER sign_ins_insert_replace BEFORE INSERT ON sign_ins
+WHEN EXISTS (SELECT 1 FROM sign_ins WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'UNIQUE: there is such a sign-in already');
+END;
+
+CREATE TRIGGER vehicles_insert_replace BEFORE INSERT ON vehicles
+WHEN EXISTS (
+    SELECT 1 FROM vehicles
+    WHERE id = NEW.id OR user_id = NEW.user_id AND (plate = NEW.plate COLLATE NOCASE OR plate_key = NEW.plate_key)
+)
+BEGIN
+    SELECT RAISE(ABORT, 'UNIQUE: the owner has a vehicle with this plate already');
+END;
+
+CREATE TRIGGER vehicles_update_replace BEFORE UPDATE OF user_id, plate, plate_key ON vehicles
+WHEN EXISTS (
+    SELECT 1 FROM vehicles
+    WHERE id <> OLD.id AND user_id = NEW.user_id AND (plate = NEW.plate COLLATE NOCASE OR plate_key = NEW.plate_key)
+)
+BEGIN
+    SELECT RAISE(ABORT, 'UNIQUE: the owner has a vehicle with this plate already');
+END;
+
+-- Rows of version 1 that could not stay as they were: what they referred to was gone,
+-- or the car was taken by another booking. Kept so that nothing is lost.
+CREATE TABLE leftovers (
+    id         INTEGER PRIMARY KEY,
+    table_name TEXT    NOT NULL,
+    row        TEXT    NOT NULL CHECK (json_valid(row)),
+    reason     TEXT    NOT NULL
+) STRICT;

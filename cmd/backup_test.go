@@ -32,7 +32,7 @@ func TestBackup(t *testing.T) {
 		if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: got %v, %v, want mode 0600", name, info, err)
 		}
-		if out, _ := onenow(t, dir, "", 0, "check", name); !strings.HasPrefix(out, name+" is sound: version 1, users: 1, vehicles: 8, bookings: ") {
+		if out, _ := onenow(t, dir, "", 0, "check", name); !strings.HasPrefix(out, name+" is sound: version 2, users: 1, vehicles: 8, bookings: ") {
 			t.Errorf("got %s", out)
 		}
 		if err := l.lost(copied, known); err != nil {

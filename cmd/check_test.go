@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 	// While a server runs, and after a crash.
 	_ = os.Remove(path)
 	p, _ := fleet(t, dir)
-	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 1, users: 1, vehicles: 8, bookings: 0\n" {
+	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 2, users: 1, vehicles: 8, bookings: 0\n" {
 		t.Errorf("got %s", out)
 	}
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 	}
 	_ = p.cmd.Wait()
 	before := files(t, dir)
-	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 1, users: 1, vehicles: 8, bookings: 0\n" {
+	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 2, users: 1, vehicles: 8, bookings: 0\n" {
 		t.Errorf("got %s", out)
 	}
 	if got := files(t, dir); got != before {

@@ -77,10 +77,10 @@ func TestNewerFile(t *testing.T) {
 
 func TestMigrateCommand(t *testing.T) {
 	dir := t.TempDir()
-	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 1\n" {
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 2\n" {
 		t.Errorf("got %q", out)
 	}
-	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 1: nothing to do\n" {
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 2: nothing to do\n" {
 		t.Errorf("got %q", out)
 	}
 }

@@ -83,9 +83,3 @@ func (d *DB) SigningKey(ctx context.Context) ([]byte, error) {
 	}
 	return key, nil
 }
-
-// scanText reads the one text column of a row.
-func scanText(scan func(...any) error) (text string, err error) {
-	err = scan(&text)
-	return text, err
-}

@@ -18,3 +18,5 @@ func WithMigrations(schema string, steps []store.Step) store.Format {
 	f.Migrations = steps
 	return f
 }
+
+var FoldCase = foldCase

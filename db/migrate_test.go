@@ -1,9 +1,11 @@
 package db_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -82,7 +84,7 @@ func TestMigrateCreates(t *testing.T) {
 // step that fails leaves the version before it.
 func TestMigrations(t *testing.T) {
 	run := func(queries ...string) store.Step {
-		return func(tx *sql.Tx) error {
+		return func(_ context.Context, tx *sql.Tx, _ *slog.Logger) error {
 			for _, q := range queries {
 				if _, err := tx.Exec(q); err != nil {
 					return err
@@ -99,18 +101,20 @@ func TestMigrations(t *testing.T) {
 		}
 		return strings.Replace(schema, old, new, 1)
 	}
-	const plate = "plate   TEXT    NOT NULL CHECK (plate <> '')"
-	second := replace(first, plate, plate+",\n    colour  TEXT    NOT NULL DEFAULT 'white'")
+	const last = "    plate_key TEXT "
+	second := replace(first, last, last+",\n    colour  TEXT    NOT NULL DEFAULT 'white' ")
 	third := replace(second, "CREATE TABLE users", "CREATE TABLE notes (\n    id   INTEGER PRIMARY KEY, -- a comment\n    text TEXT NOT NULL\n) STRICT;\n\nCREATE TABLE users")
 	vehicles := regexp.MustCompile(`(?s)CREATE TABLE vehicles .*?\) STRICT`).FindString(third)
-	index := regexp.MustCompile(`CREATE UNIQUE INDEX vehicles_user_id_plate .*`).FindString(third)
+	others := regexp.MustCompile(`(?ms)^CREATE UNIQUE INDEX vehicles_.*?;|^CREATE TRIGGER vehicles_.*?^END;`).FindAllString(third, -1)
 	history := []store.Step{
 		run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'"),
 		run("CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "ALTER TABLE new_notes RENAME TO notes",
 			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles",
-			// A table made anew, as SQLite's documentation has it: what refers to it stays.
+			// A table made anew, as SQLite's documentation has it: the rows that refer to it stay.
+			"PRAGMA legacy_alter_table = 1", // the triggers of other tables name it
 			"CREATE TABLE new_vehicles "+strings.TrimPrefix(vehicles, "CREATE TABLE vehicles "),
-			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles", index),
+			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles",
+			"PRAGMA legacy_alter_table = 0", strings.Join(others, "\n")),
 	}
 	formats := map[int]store.Format{
 		1: db.WithMigrations(first, nil),
@@ -159,7 +163,7 @@ func TestMigrations(t *testing.T) {
 
 	// A step that leaves rows that refer to nothing is undone.
 	path := newFileOf(t, formats[1])
-	orphaning := db.WithMigrations(first, []store.Step{run("DELETE FROM vehicles WHERE id = 1")})
+	orphaning := db.WithMigrations(first, []store.Step{run("DROP TRIGGER vehicles_delete", "DELETE FROM vehicles WHERE id = 1")})
 	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
 		t.Errorf("got %v, want a refusal", err)
 	}
@@ -169,7 +173,9 @@ func TestMigrations(t *testing.T) {
 
 	fault := errors.New("fault")
 	path = newFileOf(t, formats[1])
-	half := func(tx *sql.Tx) error { return errors.Join(run("DELETE FROM bookings")(tx), fault) }
+	half := func(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
+		return errors.Join(run("DELETE FROM bookings")(ctx, tx, log), fault)
+	}
 	err := open(path, db.WithMigrations(third, []store.Step{history[0], half}))
 	if !errors.Is(err, fault) || !strings.Contains(err.Error(), "from version 2 to 3") {
 		t.Errorf("got %v, want the fault in the second step", err)

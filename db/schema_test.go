@@ -126,12 +126,12 @@ func plan(t testing.TB, path, query string, args ...any) string {
 // on both sides, or a page of ids for each vehicle.
 func TestListsReadOnlyTheirRows(t *testing.T) {
 	path := newFile(t)
-	const byDate = `SEARCH v USING COVERING INDEX vehicles_user_id_plate (user_id=?)
+	const byDate = `SEARCH v USING COVERING INDEX vehicles_user_id_plate_key (user_id=?)
 SEARCH b USING COVERING INDEX bookings_vehicle_id_dates (vehicle_id=? AND start_date>? AND start_date<?)
 CORRELATED SCALAR SUBQUERY 1
 SEARCH n USING COVERING INDEX bookings_vehicle_id_dates (vehicle_id=? AND start_date<?)
 USE TEMP B-TREE FOR ORDER BY`
-	const byID = `SEARCH v USING COVERING INDEX vehicles_user_id_plate (user_id=?)
+	const byID = `SEARCH v USING COVERING INDEX vehicles_user_id_plate_key (user_id=?)
 SEARCH b USING INTEGER PRIMARY KEY (rowid=?)
 CORRELATED LIST SUBQUERY 1
 SEARCH n USING COVERING INDEX bookings_vehicle_id (vehicle_id=? AND rowid>?)

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"onenow/db/store"
 )
 
 // UserID is the id of a user.
@@ -25,36 +23,62 @@ type User struct {
 	PasswordHash string // as package auth writes and reads it
 }
 
-// CreateUser stores a new user. A name already taken is ErrConflict.
+// CreateUser stores a new user. A name that another user has, as NameKey compares
+// them, is ErrConflict.
 func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (UserID, error) {
 	var id int64
 	err := d.write(ctx, func(tx *Tx) (err error) {
-		id, err = tx.Insert("INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)",
-			username, passwordHash, tx.now.Unix())
+		var taken bool
+		if err := tx.QueryRow("SELECT EXISTS ("+selectUserByName+")", username, NameKey(username)).Scan(&taken); err != nil {
+			return err
+		}
+		if taken {
+			return &Error{Kind: ErrConflict, Message: "Username already exists."}
+		}
+		id, err = tx.Insert("INSERT INTO users (username, password_hash, created_at, name_key) VALUES (?, ?, ?, ?)",
+			username, passwordHash, tx.now.Unix(), NameKey(username))
 		return err
 	})
-	if store.IsUnique(err) {
-		return 0, &Error{Kind: ErrConflict, Message: "Username already exists."}
-	}
 	if err != nil {
 		return 0, fmt.Errorf("create user: %w", err)
 	}
 	return UserID(id), nil
 }
 
-// UserByName returns the user of exactly that name, or ErrNotFound.
-func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
-	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE username = ?", username)
+// checkExists returns ErrGone if the principal has been deleted.
+func (tx *Tx) checkExists(by Principal) error {
+	var exists bool
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)", by.User).Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		return gone()
+	}
+	return nil
 }
+
+// UserByName returns the user of that name, as NameKey compares them, or
+// ErrNotFound. Of two users whose names look the same, which older files may have,
+// it returns the one with exactly that name.
+func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
+	return d.user(ctx, selectUserByName, username, NameKey(username))
+}
+
+const selectUserByName = `
+	SELECT id, username, password_hash
+	FROM users
+	WHERE username = ?1 OR name_key = ?2
+	ORDER BY username = ?1 DESC
+	LIMIT 1`
 
 // User returns the user with that id, or ErrNotFound.
 func (d *DB) User(ctx context.Context, id UserID) (User, error) {
 	return d.user(ctx, "SELECT id, username, password_hash FROM users WHERE id = ?", id)
 }
 
-func (d *DB) user(ctx context.Context, query string, arg any) (User, error) {
+func (d *DB) user(ctx context.Context, query string, args ...any) (User, error) {
 	var u User
-	err := d.single(ctx).QueryRow(query, arg).Scan(&u.ID, &u.Username, &u.PasswordHash)
+	err := d.single(ctx).QueryRow(query, args...).Scan(&u.ID, &u.Username, &u.PasswordHash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, notFound("User")
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"onenow/db/store"
 )
@@ -61,17 +60,17 @@ type VehicleFilter struct {
 func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicle, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		v.ID = 0
+		if err := tx.checkExists(by); err != nil {
+			return err
+		}
 		if err := tx.checkPlate(by, v); err != nil {
 			return err
 		}
-		id, err := tx.Insert("INSERT INTO vehicles (user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?)",
-			by.User, v.Make, v.Model, v.Year, v.Plate)
+		id, err := tx.Insert("INSERT INTO vehicles (user_id, make, model, year, plate, plate_key) VALUES (?, ?, ?, ?, ?, ?)",
+			by.User, v.Make, v.Model, v.Year, v.Plate, PlateKey(v.Plate))
 		v.ID = VehicleID(id)
 		return err
 	})
-	if store.IsForeignKey(err) {
-		err = gone()
-	}
 	return v, err
 }
 
@@ -137,12 +136,17 @@ func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f Ve
 		if v, err = scanVehicle(tx.QueryRow(selectVehicle, id, by.User).Scan); err != nil {
 			return err
 		}
+		before := v
 		v = f.Apply(v)
-		if err := tx.checkPlate(by, v); err != nil {
-			return err
+		if v.Plate != before.Plate { // an older file may have two that look the same
+			if err := tx.checkPlate(by, v); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("UPDATE vehicles SET plate = ?, plate_key = ? WHERE id = ?", v.Plate, PlateKey(v.Plate), id); err != nil {
+				return err
+			}
 		}
-		_, err = tx.Exec("UPDATE vehicles SET make = ?, model = ?, year = ?, plate = ? WHERE id = ?",
-			v.Make, v.Model, v.Year, v.Plate, id)
+		_, err = tx.Exec("UPDATE vehicles SET make = ?, model = ?, year = ? WHERE id = ?", v.Make, v.Model, v.Year, id)
 		return err
 	})
 	return v, err
@@ -156,17 +160,24 @@ func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID) erro
 	})
 }
 
-// checkPlate refuses v if another of the principal's vehicles has its plate,
-// letter case aside. SQLite knows the letter case of A to Z only.
+// checkPlate refuses v if another of the principal's vehicles has its plate, as
+// PlateKey compares them, or if its plate shows nothing.
 func (tx *Tx) checkPlate(by Principal, v Vehicle) error {
-	plates, err := store.List(tx.Tx, scanText, "SELECT plate FROM vehicles WHERE user_id = ? AND id <> ?", by.User, v.ID)
+	key := PlateKey(v.Plate)
+	if key == "" {
+		return &Error{Kind: ErrInvalid, Field: "plate", Message: "This field may not be blank."}
+	}
+	var taken bool
+	err := tx.QueryRow(`
+		SELECT EXISTS (
+			SELECT 1 FROM vehicles
+			WHERE user_id = ?1 AND id <> ?2 AND (plate_key = ?3 OR plate = ?4 COLLATE NOCASE)
+		)`, by.User, v.ID, key, v.Plate).Scan(&taken)
 	if err != nil {
 		return err
 	}
-	for _, plate := range plates {
-		if strings.EqualFold(plate, v.Plate) {
-			return &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
-		}
+	if taken {
+		return &Error{Kind: ErrInvalid, Field: "plate", Message: "vehicle with this plate already exists."}
 	}
 	return nil
 }

@@ -127,18 +127,3 @@ func TestDjangoTime(t *testing.T) {
 		}
 	}
 }
-
-// FuzzFoldCase wants two texts the same if, and only if, they differ in letter
-// case alone, as vehicles' plates are compared.
-func FuzzFoldCase(f *testing.F) {
-	f.Add("ABC-1", "abc-1")
-	f.Add("ſK-1", "sk-1")
-	f.Add("İ-1", "i-1")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		for _, b := range []string{b, strings.ToUpper(a), strings.ToLower(a)} {
-			if got, want := django.FoldCase(a) == django.FoldCase(b), strings.EqualFold(a, b); got != want {
-				t.Errorf("%q, %q: got %v, want %v", a, b, got, want)
-			}
-		}
-	})
-}

@@ -4,5 +4,4 @@ package django
 var (
 	Days      = days
 	ParseTime = parseTime
-	FoldCase  = foldCase
 )

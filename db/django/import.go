@@ -195,6 +195,12 @@ func (g *source) store(ctx context.Context, path string, format store.Format) (e
 	return err
 }
 
+// insertUser gives the name's key to the first user that has it: a later one, whose
+// name looks the same, is told apart by the exact name.
+const insertUser = `
+	INSERT INTO users (id, username, password_hash, created_at, name_key)
+	VALUES (?1, ?2, ?3, ?4, (SELECT ?5 WHERE ?5 <> '' AND NOT EXISTS (SELECT 1 FROM users WHERE name_key = ?5)))`
+
 func (g *source) insert(ctx context.Context, tx *store.Tx) error {
 	put := func(row *row, query string, args ...any) error {
 		err := ctx.Err()
@@ -207,12 +213,12 @@ func (g *source) insert(ctx context.Context, tx *store.Tx) error {
 		return nil
 	}
 	for _, u := range g.users {
-		if err := put(u.row, "INSERT INTO users (id, username, password_hash, created_at) VALUES (?, ?, ?, ?)", u.id, u.name, u.hash, u.joined); err != nil {
+		if err := put(u.row, insertUser, u.id, u.name, u.hash, u.joined, db.NameKey(u.name)); err != nil {
 			return err
 		}
 	}
 	for _, v := range g.vehicles {
-		if err := put(v.row, "INSERT INTO vehicles (id, user_id, make, model, year, plate) VALUES (?, ?, ?, ?, ?, ?)", v.id, v.owner, v.Make, v.Model, v.Year, v.Plate); err != nil {
+		if err := put(v.row, "INSERT INTO vehicles (id, user_id, make, model, year, plate, plate_key) VALUES (?, ?, ?, ?, ?, ?, ?)", v.id, v.owner, v.Make, v.Model, v.Year, v.Plate, db.PlateKey(v.Plate)); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"onenow/db"
@@ -296,7 +295,7 @@ func (g *source) takeVehicles(vehicles, users *table) {
 		v := &vehicle{row: r, Vehicle: db.Vehicle{Make: r.get("make"), Model: r.get("model"), Plate: r.get("plate")}}
 		owner, why := parent(users, r, "user_id")
 		year, err := strconv.Atoi(r.get("year"))
-		key := [2]string{r.get("user_id"), foldCase(v.Plate)}
+		key := [2]string{r.get("user_id"), db.PlateKey(v.Plate)}
 		switch other := plates[key]; {
 		case why != "":
 			g.refuseAlone(r, "%s", why)
@@ -348,16 +347,4 @@ func parent(t *table, r *row, column string) (*row, string) {
 		return nil, fmt.Sprintf("refers to %s %d, which does not come over", t.noun, id)
 	}
 	return p, ""
-}
-
-// foldCase returns a text that is the same for all that strings.EqualFold finds
-// equal: each letter as the first of those that differ in case only.
-func foldCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		first := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			first = min(first, f)
-		}
-		return first
-	}, s)
 }

@@ -165,13 +165,7 @@ const tempMark = ".new-" // in the name of a tempFile, behind the name of the fi
 // that a dead process has left.
 func newTempFile(dest string) (*tempFile, error) {
 	prefix := filepath.Base(dest) + tempMark
-	if entries, err := os.ReadDir(filepath.Dir(dest)); err == nil {
-		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), prefix) {
-				removeIfDead(filepath.Join(filepath.Dir(dest), e.Name()))
-			}
-		}
-	}
+	removeLeftovers(filepath.Dir(dest), func(name string) bool { return strings.HasPrefix(name, prefix) })
 	for {
 		f, err := os.CreateTemp(filepath.Dir(dest), prefix+"*")
 		if err != nil {
@@ -200,6 +194,20 @@ func (t *tempFile) remove() {
 	t.Close()
 	os.Remove(t.Name())
 	os.Remove(t.Name() + "-journal") // of a copy that was interrupted
+}
+
+// removeLeftovers removes the tempFiles in a folder, among those whose name is
+// chosen, that dead processes have left.
+func removeLeftovers(dir string, chosen func(name string) bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // making a file there will tell why
+	}
+	for _, e := range entries {
+		if chosen(e.Name()) {
+			removeIfDead(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // removeIfDead removes a tempFile if the process that made it is dead.

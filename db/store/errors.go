@@ -68,13 +68,6 @@ func unavailable(err error) error {
 	return e
 }
 
-// IsUnique reports whether SQLite has refused a value that another row has.
-func IsUnique(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE }
-
-// IsForeignKey reports whether SQLite has refused a reference to a row that does
-// not exist.
-func IsForeignKey(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY }
-
 // IsTrigger reports whether a trigger of the schema has refused a change.
 func IsTrigger(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_TRIGGER }
 

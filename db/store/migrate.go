@@ -5,11 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // Step changes the schema of one version, and the rows to fit, to the next, within
-// a transaction.
-type Step func(tx *sql.Tx) error
+// a transaction. The log takes what became of rows that could not stay as they were.
+type Step func(ctx context.Context, tx *sql.Tx, log *slog.Logger) error
 
 // Migration says what Open did to the schema: From is 0 when it created the
 // file, and From equals To when there was nothing to do.
@@ -94,7 +95,7 @@ func (s *Store) step(ctx context.Context, conn *sql.Conn, v int) (err error) {
 		return err
 	}
 	defer tx.Rollback() // does nothing once committed
-	if err := s.format.Migrations[v-1](tx); err != nil {
+	if err := s.format.Migrations[v-1](ctx, tx, s.log); err != nil {
 		return err
 	}
 	var broken int

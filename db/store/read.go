@@ -26,7 +26,7 @@ func (s *Store) Single(ctx context.Context) *Tx {
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	snapshot, err := s.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return s.readError(err)
+		return s.outcome(err)
 	}
 	defer snapshot.Rollback() // it has nothing to commit
 	err = fn(&Tx{store: s, ctx: ctx, prepare: func(query string) (*sql.Stmt, error) {
@@ -37,7 +37,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 		return snapshot.StmtContext(ctx, st), nil
 	}})
 	if err != nil {
-		return s.readError(err)
+		return s.outcome(err)
 	}
 	return s.checkContents()
 }
@@ -58,13 +58,19 @@ func (s *Store) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return st, nil
 }
 
-// readError returns err as an *Unavailable if that is what it is, and keeps in
-// mind that the file is damaged.
-func (s *Store) readError(err error) error {
+// outcome returns err as an *Unavailable if the file is the reason for it, and keeps
+// damage in mind.
+func (s *Store) outcome(err error) error {
 	err = unavailable(err)
-	var damage *Unavailable
-	if errors.As(err, &damage) && damage.damage {
-		s.damaged.CompareAndSwap(nil, damage)
+	var refusal *Unavailable
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	if lost := s.checkContents(); lost != nil { // which explains every other failure
+		return lost
+	}
+	if refusal.damage {
+		s.damaged.CompareAndSwap(nil, refusal)
 	}
 	return err
 }
@@ -75,7 +81,7 @@ func (tx *Tx) done(err error) error {
 	case !tx.single: // Read and Write look at it
 		return err
 	case err != nil:
-		return tx.store.readError(err)
+		return tx.store.outcome(err)
 	}
 	return tx.store.checkContents()
 }

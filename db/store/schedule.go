@@ -27,6 +27,9 @@ const backupTime = "20060102-150405" // in UTC, in the name of the copy
 // copy has that name.
 var copyName = regexp.MustCompile(`^.*-([0-9]{8}-[0-9]{6})(-[0-9]+)?(\.[^.]*)?$`)
 
+// leftoverName is the name of a copy that was being made when its process died.
+var leftoverName = regexp.MustCompile(`^.*-[0-9]{8}-[0-9]{6}(-[0-9]+)?(\.[^.]*)?` + regexp.QuoteMeta(tempMark) + `[0-9]+$`)
+
 // scheduled is a copy that BackupEvery has made.
 type scheduled struct {
 	path string
@@ -73,6 +76,7 @@ func (s *Store) backupInto(ctx context.Context, schedule Schedule) (string, erro
 	if err := os.MkdirAll(schedule.Dir, 0o700); err != nil {
 		return "", Cannot("create", schedule.Dir, err)
 	}
+	removeLeftovers(schedule.Dir, func(name string) bool { return leftoverName.MatchString(name) })
 	dest := s.freeName(schedule.Dir, time.Now())
 	if err := s.Backup(ctx, dest, false, nil); err != nil {
 		return dest, err

@@ -269,10 +269,10 @@ const probeEvery = time.Second
 // became of the last ones. While the last write has failed for want of the disk,
 // it tries one itself, once a second at most.
 func (s *Store) Ready(ctx context.Context) error {
-	if err := s.Ping(ctx); err != nil {
-		return unavailable(err)
-	}
 	if err := s.checkPlace(); err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil {
 		return err
 	}
 	if err := s.damaged.Load(); err != nil {

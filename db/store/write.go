@@ -124,7 +124,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	if errors.As(p.err, &panicked) {
 		panic(panicked)
 	}
-	return s.readError(p.err)
+	return s.outcome(p.err)
 }
 
 func (w *writer) run() {

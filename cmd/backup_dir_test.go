@@ -1,0 +1,148 @@
+package cmd_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"onenow/db/dbtest"
+)
+
+// untilBackedUp waits until a folder has that many copies of this year or later.
+func untilBackedUp(t *testing.T, dir string, want int) {
+	t.Helper()
+	made := regexp.MustCompile(`-20(2[6-9]|[3-9][0-9])[0-9]{4}-[0-9]{6}(-[0-9]+)?\.db$`)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		entries, _ := os.ReadDir(dir)
+		got := 0
+		for _, e := range entries {
+			if made.MatchString(e.Name()) {
+				got++
+			}
+		}
+		if got == want {
+			time.Sleep(100 * time.Millisecond) // for it to remove those that are too old
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %d new backups in %s, want %d", got, dir, want)
+		}
+	}
+}
+
+// TestTwoShopsOneBackupDir has two shops, of the same file name, put their backups
+// into one folder: each keeps as many of its own as it was told to.
+func TestTwoShopsOneBackupDir(t *testing.T) {
+	root := t.TempDir()
+	backups := filepath.Join(root, "back[ups]") // no pattern
+	shops := map[string]string{}
+	for _, name := range []string{"lahore", "multan"} {
+		dir := filepath.Join(root, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		onenow(t, dir, "pass123\n", 0, "create-user", name)
+		shops[name] = dir
+	}
+	if err := os.Mkdir(backups, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// Older copies of both, of which one each is too many, and a manual backup that is
+	// just being made.
+	for i, name := range []string{"lahore", "multan", "lahore", "multan"} {
+		onenow(t, shops[name], "", 0, "backup", filepath.Join(backups, fmt.Sprintf("onenow-2025010%d-000000.db", i+1)))
+	}
+	manual, err := os.OpenFile(filepath.Join(backups, "onenow-20250109-000000.db.new-1"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manual.Close()
+	if err := syscall.Flock(int(manual.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(backups, "onenow-20250109-000000.db.new-2")
+	if err := os.WriteFile(dead, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := 0
+	for _, dir := range shops {
+		p := serve(t, dir, "--backup-dir", backups, "--backup-keep", "2")
+		untilBackedUp(t, backups, before+1)
+		before++
+		p.stop(os.Interrupt)
+	}
+	whose := map[string]int{}
+	entries, err := os.ReadDir(backups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.Contains(e.Name(), ".new-") {
+			whose[read(t, filepath.Join(backups, e.Name()), "SELECT username FROM users")]++
+		}
+	}
+	if whose["lahore"] != 2 || whose["multan"] != 2 {
+		t.Errorf("got copies %v, want 2 of each shop", whose)
+	}
+	if _, err := os.Stat(manual.Name()); err != nil {
+		t.Errorf("the file of a backup that was being made: %v", err)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("the file of a backup whose process is dead is still there")
+	}
+}
+
+// TestOrphanInBackup backs up a file in which another program has left a row that
+// refers to nothing: a faithful copy, with a warning.
+func TestOrphanInBackup(t *testing.T) {
+	dir := t.TempDir()
+	p, _ := fleet(t, dir)
+	p.stop(os.Interrupt)
+	dbtest.Exec(t, filepath.Join(dir, "onenow.db"), `
+		DROP TRIGGER bookings_insert_orphan;
+		INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (99, '2025-07-20', '2025-07-25')`)
+	_, stderr := onenow(t, dir, "", 0, "backup", "copy.db")
+	if !strings.Contains(stderr, "refer to rows that do not exist") || !strings.Contains(stderr, "rows=1") {
+		t.Errorf("got %q, want a warning", stderr)
+	}
+	if got := dbtest.Count(t, filepath.Join(dir, "copy.db"), "bookings"); got != 1 {
+		t.Errorf("got %d bookings in the copy, want 1", got)
+	}
+	p = serve(t, dir, "--backup-dir", "backups")
+	untilBackedUp(t, filepath.Join(dir, "backups"), 1)
+	p.stop(os.Interrupt)
+}
+
+// TestBackupToOutputLeavesNothing interrupts and kills backups to standard output:
+// the next one finds nothing of them, or removes it.
+func TestBackupToOutputLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	p, _ := fleet(t, dir)
+	p.stop(os.Interrupt)
+	pad(t, filepath.Join(dir, "onenow.db"), 300_000)
+	for _, sig := range []os.Signal{os.Interrupt, os.Kill} {
+		for _, after := range []time.Duration{30, 100, 200, 400} {
+			cmd := exec.Command(binary, "backup", "-")
+			cmd.Dir = dir
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after * time.Millisecond)
+			_ = cmd.Process.Signal(sig)
+			_ = cmd.Wait()
+			if got := files(t, dir); sig == os.Interrupt && got != "onenow.db" {
+				t.Errorf("after %v and %v: got files %s", after, sig, got)
+			}
+		}
+	}
+	onenow(t, dir, "", 0, "backup", "-")
+	if got := files(t, dir); got != "onenow.db" {
+		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+}
