@@ -673,9 +673,12 @@ func TestSystemdUnit(t *testing.T) {
 // and auth, which know nothing of each other.
 func TestImports(t *testing.T) {
 	for pkg, allowed := range map[string][]string{
-		"./db":     {"onenow/db"},
-		"./auth":   {"onenow/auth"},
-		"./server": {"onenow/server", "onenow/db", "onenow/auth"},
+		"./db":           {"onenow/db"},
+		"./auth":         {"onenow/auth"},
+		"./server":       {"onenow/server", "onenow/server/body", "onenow/server/docs", "onenow/server/limit", "onenow/db", "onenow/auth"},
+		"./server/body":  {"onenow/server/body", "onenow/db"},
+		"./server/docs":  {"onenow/server/docs", "onenow/server/body", "onenow/db"},
+		"./server/limit": {"onenow/server/limit"},
 	} {
 		out, err := exec.Command("go", "list", "-deps", pkg).Output()
 		if err != nil {

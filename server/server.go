@@ -22,6 +22,8 @@ import (
 
 	"onenow/auth"
 	"onenow/db"
+	"onenow/server/body"
+	"onenow/server/limit"
 )
 
 // How long a connection may take. A slow client holds nothing but its own
@@ -54,12 +56,12 @@ type Server struct {
 	db        *db.DB
 	log       *slog.Logger
 	turns     *auth.Turns
-	guard     *guard
-	registers *limiter
+	bodies    *body.Reader
+	guard     *limit.Guard
+	registers *limit.Limiter // by address
 	proxies   proxies
 
-	largeBodies chan struct{} // a place for each that is being read
-	largeLists  chan struct{} // a place for each that is being sent
+	largeLists chan struct{} // holds one element for each large list that is being sent
 
 	proxyOnce sync.Once // for the warning of a proxy that is not trusted
 	narrowed  bool      // whether only some origins may call
@@ -85,10 +87,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		db:                 cfg.DB,
 		log:                cfg.Logger,
 		turns:              auth.NewTurns(),
-		guard:              newGuard(cfg.DB.Now),
-		registers:          newLimiter(100, time.Second, cfg.DB.Now), // by address
+		guard:              limit.NewGuard(cfg.DB.Now),
+		registers:          limit.NewLimiter(100, time.Second, cfg.DB.Now),
 		proxies:            cfg.TrustedProxies,
-		largeBodies:        make(chan struct{}, largeBodies),
+		bodies:             body.NewReader(),
 		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
