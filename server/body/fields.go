@@ -3,7 +3,6 @@ package body
 import (
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"strings"
 	"unicode/utf8"
 
@@ -94,18 +93,18 @@ func (f *Fields) Integer(name string, least, most int) *int {
 	if !ok {
 		return nil
 	}
-	var n *big.Int
+	n, err := int64(0), errNotWhole
 	switch v := v.(type) {
 	case string:
-		n = parseWhole(v)
+		n, err = parseWhole(v)
 	case json.Number:
-		n = wholeNumber(v)
+		n, err = wholeNumber(v)
 	}
-	i, message := inRange(n, least, most)
-	if message != "" {
+	if message := outOfRange(n, err, least, most); message != "" {
 		f.Errs.Add(name, message)
 		return nil
 	}
+	i := int(n)
 	return &i
 }
 
@@ -131,28 +130,28 @@ func (f *Fields) Reference(name string, unknown func(given string) *db.Error) *i
 	if !ok {
 		return nil
 	}
-	var n *big.Int
-	given := ""
+	n, err, given := int64(0), errNotWhole, ""
 	switch v := v.(type) {
 	case string:
-		if v == "" { // what a form sends for no choice
+		if v == "" { // a form sends this for no choice
 			f.Errs.Add(name, msgNull)
 			return nil
 		}
-		n, given = parseWhole(v), strings.TrimSpace(v)
+		n, err = parseWhole(v)
+		given = strings.TrimSpace(v)
 	case json.Number:
-		n, given = wholeNumber(v), v.String()
+		n, err = wholeNumber(v)
+		given = v.String()
 	}
 	switch {
-	case n == nil:
+	case err == errNotWhole:
 		f.Errs.Add(name, fmt.Sprintf("Incorrect type. Expected pk value, received %s.", typeName(v)))
 		return nil
-	case !n.IsInt64():
+	case err != nil:
 		f.Errs.Add(name, unknown(given).Message)
 		return nil
 	}
-	id := n.Int64()
-	return &id
+	return &n
 }
 
 // Text returns a field as it stands, "" if it is missing or null, and whether it

@@ -2,52 +2,73 @@ package body
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/big"
-	"regexp"
+	"math"
 	"strconv"
 	"strings"
 )
 
-// inRange returns n if it is a number from least to most, or says what is wrong.
-func inRange(n *big.Int, least, most int) (int, string) {
+// errNotWhole says that a text or number is not a whole number.
+var errNotWhole = errors.New("not a whole number")
+
+// maxDigits is how many digits a whole number in a text may have.
+const maxDigits = 100
+
+// parseWhole returns the whole number in s, such as "2020", "-5" or "2020.0". The
+// error is errNotWhole, or strconv.ErrRange with the int64 nearest to the number.
+func parseWhole(s string) (int64, error) {
+	s = strings.TrimSpace(s)
+	if i := strings.IndexByte(s, '.'); i >= 0 && strings.Trim(s[i+1:], "0") == "" {
+		s = s[:i]
+	}
+	if len(strings.TrimLeft(s, "+-")) > maxDigits {
+		return 0, errNotWhole
+	}
+	return parseInt(s)
+}
+
+// parseInt is strconv.ParseInt with the errors of parseWhole.
+func parseInt(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
 	switch {
-	case n == nil:
-		return 0, msgInteger
-	case n.Cmp(big.NewInt(int64(least))) < 0:
-		return 0, fmt.Sprintf("Ensure this value is greater than or equal to %d.", least)
-	case n.Cmp(big.NewInt(int64(most))) > 0:
-		return 0, fmt.Sprintf("Ensure this value is less than or equal to %d.", most)
+	case errors.Is(err, strconv.ErrRange):
+		return n, strconv.ErrRange
+	case err != nil:
+		return 0, errNotWhole
 	}
-	return int(n.Int64()), ""
+	return n, nil
 }
 
-var whole = regexp.MustCompile(`^([+-]?[0-9]{1,100})(\.0*)?$`)
-
-// parseWhole returns the whole number that s writes, as in 2020 or "2020.0";
-// nil if it writes none.
-func parseWhole(s string) *big.Int {
-	m := whole.FindStringSubmatch(strings.TrimSpace(s))
-	if m == nil {
-		return nil
-	}
-	n, _ := new(big.Int).SetString(m[1], 10)
-	return n
-}
-
-// wholeNumber returns n if it is a whole number, as 2020, 2020.0 and 2.02e3
-// are; nil otherwise.
-func wholeNumber(n json.Number) *big.Int {
-	if i := parseWhole(n.String()); i != nil {
-		return i
+// wholeNumber returns n if it is a whole number, such as 2020, 2020.0 or 2.02e3.
+// Its errors are those of parseWhole.
+func wholeNumber(n json.Number) (int64, error) {
+	i, err := parseWhole(n.String())
+	if err != errNotWhole {
+		return i, err
 	}
 	f, err := strconv.ParseFloat(n.String(), 64)
-	if err != nil {
-		return nil
+	switch {
+	case err != nil || f != math.Trunc(f):
+		return 0, errNotWhole
+	case f >= 1<<63:
+		return math.MaxInt64, strconv.ErrRange
+	case f < -1<<63:
+		return math.MinInt64, strconv.ErrRange
 	}
-	i, accuracy := big.NewFloat(f).Int(nil)
-	if accuracy != big.Exact {
-		return nil
+	return int64(f), nil
+}
+
+// outOfRange returns what is wrong with n, which parseWhole or wholeNumber has
+// returned with err, if it is not a number from least to most.
+func outOfRange(n int64, err error, least, most int) string {
+	switch {
+	case err == errNotWhole:
+		return msgInteger
+	case n < int64(least):
+		return fmt.Sprintf("Ensure this value is greater than or equal to %d.", least)
+	case n > int64(most):
+		return fmt.Sprintf("Ensure this value is less than or equal to %d.", most)
 	}
-	return i
+	return ""
 }

@@ -1,8 +1,6 @@
 package body
 
 import (
-	"math"
-	"math/big"
 	"net/http"
 	"net/url"
 
@@ -56,12 +54,11 @@ func (p *Params) ID(name string) *int64 {
 	if v == "" {
 		return nil
 	}
-	n := parseWhole(v)
-	if n == nil {
+	id, err := parseWhole(v) // no row has an id that is out of range, nor the one nearest to it
+	if err == errNotWhole {
 		p.Errs.Add(name, msgInteger)
 		return nil
 	}
-	id := saturate(n)
 	return &id
 }
 
@@ -72,31 +69,18 @@ func (p *Params) Page() (after int64, limit int) {
 		after = *id
 	}
 	if v := p.values["limit"]; v != "" {
-		var message string
-		if limit, message = inRange(parseWhole(v), 1, maxPage); message != "" {
+		n, err := parseWhole(v)
+		if message := outOfRange(n, err, 1, maxPage); message != "" {
 			p.Errs.Add("limit", message)
 		}
+		limit = int(n)
 	}
 	return after, limit
 }
 
-// PathID returns the id in a path, and false when it is no number.
+// PathID returns the id in a path, and false when it is no number. An id that is
+// out of range becomes the nearest int64, which no row has.
 func PathID(s string) (id int64, ok bool) {
-	n, ok := new(big.Int).SetString(s, 10)
-	if !ok {
-		return 0, false
-	}
-	return saturate(n), true
-}
-
-// saturate returns n as an id. One too large to be an id becomes the last one,
-// which no row ever gets.
-func saturate(n *big.Int) int64 {
-	switch {
-	case n.IsInt64():
-		return n.Int64()
-	case n.Sign() < 0:
-		return math.MinInt64
-	}
-	return math.MaxInt64
+	id, err := parseInt(s)
+	return id, err != errNotWhole
 }
