@@ -66,9 +66,6 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := checkFraming(w, r); err != nil {
-			return err
-		}
 		if !clean(r.URL.Path) { // which the mux would redirect
 			return errPathNotFound
 		}

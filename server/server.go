@@ -119,7 +119,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // httpServer is an http.Server for the open internet; config is nil for plain
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
-	srv := &http.Server{
+	return &http.Server{
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 32}, // a connection is one client
 		Handler:                      h,
 		TLSConfig:                    config,
@@ -131,13 +131,11 @@ func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 		ErrorLog:                     log.New(serverLog{s.log}, "", 0),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is an unknown path like any other
 	}
-	keepHeads(srv)
-	return srv
 }
 
 func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) error {
 	// x/net's, because closing a connection twice must not count twice.
-	l = headListener{netutil.LimitListener(l, s.maxConnections)}
+	l = netutil.LimitListener(l, s.maxConnections)
 	failed := make(chan error, 1)
 	go func() {
 		if srv.TLSConfig != nil {
