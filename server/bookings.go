@@ -5,20 +5,21 @@ import (
 	"net/http"
 
 	"onenow/db"
+	"onenow/server/body"
 )
 
-func (s *Server) listBookings(r *http.Request) (*answer, error) {
-	p := newParams(r)
+func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
+	p := body.ParseQuery(r)
 	f := db.BookingFilter{
-		From:        p.date("from"),
-		To:          p.date("to"),
-		EndAfter:    p.date("end_after"),
-		StartBefore: p.date("start_before"),
-		Vehicle:     (*db.VehicleID)(p.id("vehicle")),
+		From:        p.Date("from"),
+		To:          p.Date("to"),
+		EndAfter:    p.Date("end_after"),
+		StartBefore: p.Date("start_before"),
+		Vehicle:     (*db.VehicleID)(p.ID("vehicle")),
 	}
-	after, limit := p.page()
-	if err := p.err(); err != nil {
-		return nil, err
+	after, limit := p.Page()
+	if err := p.Err(); err != nil {
+		return err
 	}
 	return list[db.Booking]{after, limit,
 		func(b db.Booking) int64 { return int64(b.ID) },
@@ -26,7 +27,7 @@ func (s *Server) listBookings(r *http.Request) (*answer, error) {
 			f.After, f.Limit = db.BookingID(after), limit
 			return s.db.Bookings(r.Context(), principal(r), f)
 		},
-	}.answer(s, r)
+	}.write(s, w, r)
 }
 
 func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
@@ -41,12 +42,12 @@ func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, b)
 }
 
-func (s *Server) getBooking(r *http.Request) (*answer, error) {
+func (s *Server) getBooking(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.pathBooking(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return answerJSON(b)
+	return writeJSON(w, http.StatusOK, b)
 }
 
 // pathBooking returns the principal's booking that r's path names.
@@ -96,17 +97,17 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 // readBooking takes a booking's fields from r's body, in a partial update only
 // those it has.
 func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial bool) (db.BookingFields, error) {
-	body, err := s.readBody(w, r)
+	in, err := s.bodies.Read(w, r)
 	if err != nil {
 		return db.BookingFields{}, err
 	}
-	f := newFields(body, partial)
+	f := in.Fields(partial)
 	b := db.BookingFields{
-		Vehicle: f.vehicle("vehicle"),
-		Start:   f.date("start_date"),
-		End:     f.date("end_date"),
+		Vehicle: (*db.VehicleID)(f.Reference("vehicle", db.UnknownVehicle)),
+		Start:   f.Date("start_date"),
+		End:     f.Date("end_date"),
 	}
-	if len(f.errs) > 0 && b.Vehicle != nil {
+	if len(f.Errs) > 0 && b.Vehicle != nil {
 		// One answer is to name every failing field, and the database, which
 		// knows the vehicles, will not be asked for this one.
 		exists, err := s.db.VehicleExists(r.Context(), *b.Vehicle)
@@ -114,9 +115,8 @@ func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial boo
 			return b, err
 		}
 		if !exists {
-			unknown := fieldError{"vehicle", []string{db.UnknownVehicle(fmt.Sprint(*b.Vehicle)).Message}}
-			f.errs = append(fieldErrors{unknown}, f.errs...)
+			f.Errs.AddFirst("vehicle", db.UnknownVehicle(fmt.Sprint(*b.Vehicle)).Message)
 		}
 	}
-	return b, f.err()
+	return b, f.Err()
 }

@@ -5,59 +5,79 @@ import (
 	"sync"
 )
 
-// cache remembers what was worked out from the database for as long as that is
-// what it was: until another state is asked for. It is safe for use by many
-// goroutines.
+// cache holds values computed from the database. It is emptied when a caller
+// sees another state of the database. It is safe for use by many goroutines.
 type cache[State, Key comparable, Value any] struct {
-	most int                  // what the weights may add up to
-	now  func() (State, bool) // the state; false where it cannot be told, and nothing is remembered
+	most int                  // the limit of the sum of the weights
+	now  func() (State, bool) // the current state; false when it is unknown, and nothing is cached
 
 	mu      sync.RWMutex
 	state   State
 	entries map[Key]*entry[Value]
-	weight  int
+	weight  int // of all entries
 }
 
-// unkept is the weight of what is not to be remembered.
-const unkept = math.MaxInt
+// noCache is the weight of a value that is not to be cached.
+const noCache = math.MaxInt
 
 type entry[Value any] struct {
 	value  Value
 	weight int
 
-	done  chan struct{} // closed once it has been worked out
-	found bool          // whether it could be, for all who ask
+	done  chan struct{} // closed when the value has been computed, or could not be
+	valid bool          // whether there is a value that others may use
 }
 
-// newCache returns a cache for values whose weights add up to most, in the state
-// that now tells.
+// newCache returns a cache for values whose weights add up to at most most, in
+// the state that now reports.
 func newCache[State, Key comparable, Value any](most int, now func() (State, bool)) *cache[State, Key, Value] {
 	return &cache[State, Key, Value]{most: most, now: now, entries: map[Key]*entry[Value]{}}
 }
 
-// get returns what is remembered for key in that state.
+// get returns the value cached for key in that state.
 func (c *cache[State, Key, Value]) get(state State, key Key) (v Value, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if e := c.entries[key]; e != nil && e.found && state == c.state {
+	if e := c.entries[key]; e != nil && e.valid && state == c.state {
 		return e.value, true
 	}
 	return v, false
 }
 
-// find returns what is remembered for key in the state that it is now, or has work
-// work it out from what is read after the state has been asked for. Of many who look for
-// the same at once one works, and the others wait for what it finds: that is as
-// new as they need. What is too heavy to be remembered is for nobody else, and nor
-// is an error.
-func (c *cache[State, Key, Value]) find(key Key, work func() (v Value, weight int, err error)) (Value, error) {
-	state, known := c.now() // before anything is read
+// find returns the value for key: the cached one, or else the one that compute
+// returns with its weight. An error is not cached.
+func (c *cache[State, Key, Value]) find(key Key, compute func() (v Value, weight int, err error)) (v Value, err error) {
+	v, ok, store := c.lookup(key)
+	if ok {
+		return v, nil
+	}
+	weight, failed := noCache, true
+	defer func() {
+		if failed {
+			weight = noCache
+		}
+		store(v, weight)
+	}()
+	v, weight, err = compute()
+	failed = err != nil
+	return v, err
+}
+
+// lookup returns the value cached for key in the current state. When there is
+// none, the caller computes the value from data that it reads from now on, and
+// must call store exactly once, with noCache if it has no value for others.
+//
+// When several callers look up the same key at once, one of them computes and
+// the others wait for its value, which is as new as they need. If that caller
+// stores noCache, each of the others computes for itself.
+func (c *cache[State, Key, Value]) lookup(key Key) (v Value, ok bool, store func(v Value, weight int)) {
+	none := func(Value, int) {}
+	state, known := c.now() // before the caller reads anything
 	if !known {
-		v, _, err := work()
-		return v, err
+		return v, false, none
 	}
 	if v, ok := c.get(state, key); ok {
-		return v, nil
+		return v, true, none
 	}
 	c.mu.Lock()
 	if state != c.state {
@@ -69,47 +89,41 @@ func (c *cache[State, Key, Value]) find(key Key, work func() (v Value, weight in
 		c.entries[key] = e
 	}
 	c.mu.Unlock()
-	if others {
-		<-e.done
-		if e.found {
-			return e.value, nil
-		}
-		v, _, err := work()
-		return v, err
+	if !others {
+		return v, false, func(v Value, weight int) { c.store(key, e, v, weight) }
 	}
-	return c.fill(key, e, work)
+	<-e.done
+	if e.valid {
+		return e.value, true, none
+	}
+	return v, false, none
 }
 
-// fill has work work out the entry of key.
-func (c *cache[State, Key, Value]) fill(key Key, e *entry[Value], work func() (Value, int, error)) (v Value, err error) {
-	weight := unkept
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		defer close(e.done)
-		e.value, e.weight, e.found = v, weight, err == nil && weight <= c.most
-		if c.entries[key] != e { // there is another state by now
-			return
-		}
-		if !e.found {
-			delete(c.entries, key)
-			return
-		}
-		c.weight += weight
-		c.makeRoom(key)
-	}()
-	v, weight, err = work()
-	return v, err
+// store completes the entry of key with a value, for those who wait for it too.
+func (c *cache[State, Key, Value]) store(key Key, e *entry[Value], v Value, weight int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer close(e.done)
+	e.value, e.weight, e.valid = v, weight, weight <= c.most
+	if c.entries[key] != e { // the state has changed meanwhile
+		return
+	}
+	if !e.valid {
+		delete(c.entries, key)
+		return
+	}
+	c.weight += weight
+	c.evict(key)
 }
 
-// makeRoom forgets entries, any but that of key: what is asked for often is soon
-// back.
-func (c *cache[State, Key, Value]) makeRoom(key Key) {
+// evict drops entries other than that of key until the rest fit. It picks them
+// at random: a value that is read often is soon cached again.
+func (c *cache[State, Key, Value]) evict(key Key) {
 	for other, e := range c.entries {
 		if c.weight <= c.most {
 			break
 		}
-		if other != key && e.found {
+		if other != key && e.valid {
 			delete(c.entries, other)
 			c.weight -= e.weight
 		}

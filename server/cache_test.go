@@ -126,7 +126,7 @@ func TestCachePanics(t *testing.T) {
 }
 
 // TestTokenAlone takes a token out of a long header, which is not to be kept in
-// memory for as long as the token is remembered.
+// memory for as long as the token is cached.
 func TestTokenAlone(t *testing.T) {
 	header := "Bearer" + strings.Repeat(" ", 60<<10) + "token"
 	token, err := bearerToken(&http.Request{Header: http.Header{"Authorization": {header}}})

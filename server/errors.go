@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"onenow/db"
+	"onenow/server/body"
+	"onenow/server/limit"
 )
 
 // apiError is an answer that is an error. Its body was written for users.
@@ -70,6 +74,18 @@ func methodNotAllowed(method string) *apiError {
 	return detail(http.StatusMethodNotAllowed, "Method %q not allowed.", method)
 }
 
+// throttled is the answer to a client that has to wait.
+func throttled(wait time.Duration) *apiError {
+	seconds := int(math.Ceil(wait.Seconds()))
+	plural := "s"
+	if seconds == 1 {
+		plural = ""
+	}
+	e := detail(http.StatusTooManyRequests, "Request was throttled. Expected available in %d second%s.", seconds, plural)
+	e.retryAfter = seconds
+	return e
+}
+
 // fail answers with err. What is not written for users stays in the log.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
@@ -100,6 +116,18 @@ func toAPIError(err error) *apiError {
 	if errors.As(err, &answer) {
 		return answer
 	}
+	var fault *body.Error
+	if errors.As(err, &fault) {
+		return detail(fault.Status, "%s", fault.Detail)
+	}
+	var fields body.FieldErrors
+	if errors.As(err, &fields) {
+		return &apiError{status: http.StatusBadRequest, body: fields}
+	}
+	var tooMany *limit.TooManyError
+	if errors.As(err, &tooMany) {
+		return throttled(tooMany.Wait)
+	}
 	if errors.Is(err, context.Canceled) { // nobody is there to read it
 		return &apiError{status: statusClientGone, body: detailBody{"The request was cancelled."}, cause: err}
 	}
@@ -123,9 +151,7 @@ func toAPIError(err error) *apiError {
 	case errors.Is(err, db.ErrForbidden):
 		return detail(http.StatusForbidden, "%s", refusal.Message)
 	case errors.Is(err, db.ErrInvalid):
-		var f fieldErrors
-		f.add(refusal.Field, refusal.Message)
-		return f.answer()
+		return &apiError{status: http.StatusBadRequest, body: body.FieldError(refusal.Field, refusal.Message)}
 	case errors.Is(err, db.ErrConflict):
 		return detail(http.StatusConflict, "%s", refusal.Message)
 	}

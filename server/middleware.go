@@ -132,6 +132,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		x.client, x.https = s.proxies.client(r)
 		s.noteProxy(r, x.client)
 		setHeaders(w.Header(), r, x.id)
+		closeAfterChunks(w, r)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		defer func() {
 			if v := recover(); v != nil {
@@ -158,6 +159,17 @@ func setHeaders(h http.Header, r *http.Request, id string) {
 	h.Set("Cache-Control", "no-store")         // it is one user's, or a token
 	if r.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: a year of HTTPS only
+	}
+}
+
+// closeAfterChunks makes the server close the connection after a chunked request.
+// A request with both Transfer-Encoding and Content-Length may end at one place
+// for a proxy and at another for us, so that what a client hides in its body
+// becomes the next client's request. net/http ignores that Content-Length, and no
+// request follows on the connection (RFC 9112, section 6.1).
+func closeAfterChunks(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
 	}
 }
 

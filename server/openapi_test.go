@@ -41,7 +41,7 @@ const general = `
 
 // described is made once: it takes a while.
 var described = sync.OnceValues(func() (*description, error) {
-	text, err := os.ReadFile("openapi.yaml")
+	text, err := os.ReadFile("docs/openapi.yaml")
 	if err != nil {
 		return nil, err
 	}

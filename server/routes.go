@@ -1,9 +1,14 @@
 package server
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+
+	"onenow/server/body"
+	"onenow/server/docs"
 )
 
 // methods are what a route answers to, in the order that Allow lists them.
@@ -17,16 +22,14 @@ type method struct {
 // handler answers one request, or returns the error to answer with.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// access says who may use a route.
-type access bool
+// access says who may use a route: it returns the error for everybody else.
+type access func(*Server, *http.Request) error
 
-const (
-	anyone   access = false
-	signedIn access = true // with an access token; see actor
-)
+// anyone lets everybody in.
+func anyone(*Server, *http.Request) error { return nil }
 
-// eachRoute calls route for each path of the API, which is all there is but for
-// HEAD and OPTIONS. openapi.yaml describes the same.
+// eachRoute calls route for each path of the API with its methods, apart from
+// HEAD and OPTIONS. openapi.yaml describes the same routes.
 func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/register", anyone, methods{{"POST", s.register}})
 	route("/login", anyone, methods{{"POST", s.login}})
@@ -35,19 +38,19 @@ func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/password/change", signedIn, methods{{"POST", s.changePassword}})
 	route("/me", signedIn, methods{{"GET", s.me}})
 
-	route("/vehicles", signedIn, methods{{"GET", s.remembered(s.listVehicles)}, {"POST", s.createVehicle}})
-	route("/vehicles/{id}", signedIn, methods{{"GET", s.remembered(s.getVehicle)}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
-	route("/bookings", signedIn, methods{{"GET", s.remembered(s.listBookings)}, {"POST", s.createBooking}})
-	route("/bookings/{id}", signedIn, methods{{"GET", s.remembered(s.getBooking)}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
+	route("/vehicles", signedIn, methods{{"GET", s.cached(s.listVehicles)}, {"POST", s.createVehicle}})
+	route("/vehicles/{id}", signedIn, methods{{"GET", s.cached(s.getVehicle)}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
+	route("/bookings", signedIn, methods{{"GET", s.cached(s.listBookings)}, {"POST", s.createBooking}})
+	route("/bookings/{id}", signedIn, methods{{"GET", s.cached(s.getBooking)}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
 
 	route("/healthz", anyone, methods{{"GET", s.healthz}})
 	route("/readyz", anyone, methods{{"GET", s.readyz}})
 
 	route("/", anyone, methods{{"GET", s.root}})
-	route("/docs", anyone, methods{{"GET", s.asset}})
-	route("/docs/{file}", anyone, methods{{"GET", s.asset}})
-	route("/openapi.yaml", anyone, methods{{"GET", s.asset}})
-	route("/openapi.json", anyone, methods{{"GET", s.asset}})
+	route("/docs", anyone, methods{{"GET", s.docs}})
+	route("/docs/{file}", anyone, methods{{"GET", s.docs}})
+	route("/openapi.yaml", anyone, methods{{"GET", s.docs}})
+	route("/openapi.json", anyone, methods{{"GET", s.docs}})
 }
 
 // routes answers each path of the API, with and without a slash at its end.
@@ -63,9 +66,6 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := checkFraming(w, r); err != nil {
-			return err
-		}
 		if !clean(r.URL.Path) { // which the mux would redirect
 			return errPathNotFound
 		}
@@ -100,10 +100,8 @@ func (s *Server) route(who access, m methods) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		if who == signedIn {
-			if err := s.authenticate(r); err != nil {
-				return err
-			}
+		if err := who(s, r); err != nil {
+			return err
 		}
 		h, ok := handlers[r.Method]
 		if !ok {
@@ -128,13 +126,39 @@ func (s *Server) handle(h handler) http.Handler {
 func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", "Accept")
 	if wantsPage(r) {
-		return toDocs(w)
+		docs.Redirect(w)
+		return nil
 	}
 	base := baseURL(r)
 	return writeJSON(w, http.StatusOK, struct {
 		Vehicles string `json:"vehicles"`
 		Bookings string `json:"bookings"`
 	}{base + "/vehicles/", base + "/bookings/"})
+}
+
+// wantsPage reports whether r is from a browser that opens an address, and not
+// from a program: it prefers HTML to JSON.
+func wantsPage(r *http.Request) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	return body.Quality(accept, "text/html", "text/*", "*/*") > body.Quality(accept, "application/json", "application/*", "*/*")
+}
+
+// docs answers with a file of the page about the API.
+func (s *Server) docs(w http.ResponseWriter, r *http.Request) error {
+	err := docs.Serve(w, r)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errPathNotFound
+	}
+	return err
+}
+
+// pathID returns the id in r's path, or errPathNotFound when it is no number.
+func pathID(r *http.Request) (int64, error) {
+	id, ok := body.PathID(r.PathValue("id"))
+	if !ok {
+		return 0, errPathNotFound
+	}
+	return id, nil
 }
 
 // baseURL returns the scheme and host by which the client reached us, or ""

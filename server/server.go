@@ -22,6 +22,8 @@ import (
 
 	"onenow/auth"
 	"onenow/db"
+	"onenow/server/body"
+	"onenow/server/limit"
 )
 
 // How long a connection may take. A slow client holds nothing but its own
@@ -54,12 +56,12 @@ type Server struct {
 	db        *db.DB
 	log       *slog.Logger
 	turns     *auth.Turns
-	guard     *guard
-	registers *limiter
+	bodies    *body.Reader
+	guard     *limit.Guard
+	registers *limit.Limiter // by address
 	proxies   proxies
 
-	largeBodies chan struct{} // a place for each that is being read
-	largeLists  chan struct{} // a place for each that is being sent
+	largeLists chan struct{} // holds one element for each large list that is being sent
 
 	proxyOnce sync.Once // for the warning of a proxy that is not trusted
 	narrowed  bool      // whether only some origins may call
@@ -85,10 +87,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		db:                 cfg.DB,
 		log:                cfg.Logger,
 		turns:              auth.NewTurns(),
-		guard:              newGuard(cfg.DB.Now),
-		registers:          newLimiter(100, time.Second, cfg.DB.Now), // by address
+		guard:              limit.NewGuard(cfg.DB.Now),
+		registers:          limit.NewLimiter(100, time.Second, cfg.DB.Now),
 		proxies:            cfg.TrustedProxies,
-		largeBodies:        make(chan struct{}, largeBodies),
+		bodies:             body.NewReader(),
 		narrowed:           len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
@@ -117,7 +119,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // httpServer is an http.Server for the open internet; config is nil for plain
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
-	srv := &http.Server{
+	return &http.Server{
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 32}, // a connection is one client
 		Handler:                      h,
 		TLSConfig:                    config,
@@ -129,13 +131,11 @@ func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 		ErrorLog:                     log.New(serverLog{s.log}, "", 0),
 		DisableGeneralOptionsHandler: true, // OPTIONS * is an unknown path like any other
 	}
-	keepHeads(srv)
-	return srv
 }
 
 func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) error {
 	// x/net's, because closing a connection twice must not count twice.
-	l = headListener{netutil.LimitListener(l, s.maxConnections)}
+	l = netutil.LimitListener(l, s.maxConnections)
 	failed := make(chan error, 1)
 	go func() {
 		if srv.TLSConfig != nil {

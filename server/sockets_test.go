@@ -179,8 +179,14 @@ func TestSmuggling(t *testing.T) {
 		}
 		f.send("GET", "/vehicles/1/", f.me, nil).want(t, 200, vehicle1)
 	}
-	if all := f.raw(head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"); len(all) != 1 || all[0].StatusCode != 400 || !all[0].Close {
-		t.Errorf("got %v for both lengths, want one 400 and the connection closed", all)
+	for _, both := range []string{"Content-Length: 2\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 7"} {
+		all := f.raw(head + both + "\r\n\r\n2\r\n[]\r\n0\r\n\r\n" + hidden)
+		if len(all) != 1 || all[0].StatusCode != 400 || !all[0].Close {
+			t.Fatalf("got %v for both lengths, want one 400 and the connection closed", all)
+		}
+		if text, _ := io.ReadAll(all[0].Body); !strings.Contains(string(text), "but got list.") {
+			t.Errorf("got %s for both lengths, want what is wrong with the list in the chunks", text)
+		}
 	}
 	// Pipelined requests are what they say.
 	if all := f.raw("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /me HTTP/1.1\r\nHost: x\r\n\r\n"); len(all) != 2 || all[0].StatusCode != 200 || all[1].StatusCode != 401 {

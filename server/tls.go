@@ -60,9 +60,6 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 // makes a GET.
 func (s *Server) redirectTo(domains []string, https *net.TCPAddr) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := checkFraming(w, r); err != nil {
-			return err
-		}
 		if !strings.HasPrefix(r.URL.Path, "/") {
 			return errPathNotFound
 		}

@@ -40,8 +40,9 @@ var (
 	errUserGone = &apiError{status: http.StatusUnauthorized, body: codeBody{"User not found", "user_not_found"}}
 )
 
-// authenticate finds who sends r by its access token, or returns the 401.
-func (s *Server) authenticate(r *http.Request) error {
+// signedIn is the access of users with an access token. It finds the user who
+// sends r, for principal, or returns the 401.
+func signedIn(s *Server, r *http.Request) error {
 	token, err := bearerToken(r)
 	if err != nil {
 		return err
@@ -88,10 +89,10 @@ func bearerToken(r *http.Request) (string, error) {
 	case len(parts) != 2:
 		return "", errBadHeader
 	}
-	return strings.Clone(parts[1]), nil // to be remembered, without the header around it
+	return strings.Clone(parts[1]), nil // the cache keeps it, and is not to keep the whole header
 }
 
-// maxVerified bounds how many tokens are remembered: about a megabyte.
+// maxVerified is how many verified tokens are cached: about a megabyte.
 const maxVerified = 2048
 
 // verifiedToken saves checking an access token's signature and sign-in again,

@@ -8,6 +8,8 @@ import (
 
 	"onenow/auth"
 	"onenow/db"
+	"onenow/server/body"
+	"onenow/server/limit"
 )
 
 type message struct {
@@ -30,12 +32,12 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if s.registrationClosed {
 		return registerError(http.StatusForbidden, "Registration is closed.")
 	}
-	b, err := s.readBody(w, r)
+	b, err := s.bodies.Read(w, r)
 	if err != nil {
 		return err
 	}
-	username, ok1 := registerText(b["username"])
-	password, ok2 := registerText(b["password"])
+	username, ok1 := b.Text("username")
+	password, ok2 := b.Text("password")
 	if !ok1 || !ok2 {
 		return registerError(http.StatusBadRequest, "Username and password must be text.")
 	}
@@ -46,8 +48,8 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if problem := cmp.Or(auth.UsernameProblem(username), auth.PasswordProblem(password)); problem != "" {
 		return registerError(http.StatusBadRequest, problem)
 	}
-	if wait := s.registers.take(keyOf(network(exchangeOf(r).client))); wait > 0 {
-		return throttled(wait)
+	if err := s.registers.Take(limit.KeyOf(network(exchangeOf(r).client))); err != nil {
+		return err
 	}
 	taken := registerError(http.StatusBadRequest, "Username already exists.")
 	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNotFound) {
@@ -67,23 +69,15 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, message{"User created successfully."})
 }
 
-// registerText is asText with nothing as the empty text.
-func registerText(v any) (string, bool) {
-	if v == nil {
-		return "", true
-	}
-	return asText(v)
-}
-
 // login exchanges a name and a password for tokens.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.readBody(w, r)
+	b, err := s.bodies.Read(w, r)
 	if err != nil {
 		return err
 	}
-	f := newFields(b, false)
-	username, password := f.text("username", maxBody), f.password("password", 0)
-	if err := f.err(); err != nil {
+	f := b.Fields(false)
+	username, password := f.Text("username", body.MaxSize), f.Password("password", 0)
+	if err := f.Err(); err != nil {
 		return err
 	}
 	user, err := s.db.UserByName(r.Context(), *username)
@@ -115,14 +109,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 // time. newHash is a better hash of the password than the one stored, if there
 // is one.
 func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (ok bool, newHash string, err error) {
-	defer s.guard.lock(name)()
+	defer s.guard.Lock(name)()
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
 		return false, "", err
 	}
 	defer done()
 	address := network(exchangeOf(r).client)
-	success, err := s.guard.try(name, address, func() (bool, error) {
+	success, err := s.guard.Try(name, address, func() (bool, error) {
 		return s.db.KnownAddress(r.Context(), user.ID, address)
 	})
 	if err != nil {
@@ -177,13 +171,13 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // readRefreshToken returns the claims of the refresh token in r's body, or of
 // an expired one with its refusal.
 func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.Claims, error) {
-	b, err := s.readBody(w, r)
+	b, err := s.bodies.Read(w, r)
 	if err != nil {
 		return auth.Claims{}, err
 	}
-	f := newFields(b, false)
-	token := f.text("refresh", maxBody)
-	if err := f.err(); err != nil {
+	f := b.Fields(false)
+	token := f.Text("refresh", body.MaxSize)
+	if err := f.Err(); err != nil {
 		return auth.Claims{}, err
 	}
 	claims, err := s.tokens.Parse(*token, auth.Refresh)
@@ -231,13 +225,13 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword sets a new password and ends all of the user's sign-ins.
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.readBody(w, r)
+	b, err := s.bodies.Read(w, r)
 	if err != nil {
 		return err
 	}
-	f := newFields(b, false)
+	f := b.Fields(false)
 	var user db.User
-	oldPassword := f.password("old_password", 0)
+	oldPassword := f.Password("old_password", 0)
 	if oldPassword != nil {
 		user, err = s.db.User(r.Context(), principal(r).User)
 		if errors.Is(err, db.ErrNotFound) {
@@ -251,11 +245,11 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if !ok {
-			f.errs.add("old_password", "Your old password was entered incorrectly. Please enter it again.")
+			f.Errs.Add("old_password", "Your old password was entered incorrectly. Please enter it again.")
 		}
 	}
-	newPassword := f.password("new_password", auth.MaxPassword)
-	if err := f.err(); err != nil {
+	newPassword := f.Password("new_password", auth.MaxPassword)
+	if err := f.Err(); err != nil {
 		return err
 	}
 	hash, err := s.hash(r, *newPassword)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"onenow/db"
+	"onenow/server/body"
 )
 
 // Limits of a vehicle's fields. The first car was made in 1886; next year's
@@ -21,22 +22,22 @@ type vehicleBody struct {
 	User string `json:"user"` // its owner's name
 }
 
-func (s *Server) listVehicles(r *http.Request) (*answer, error) {
-	p := newParams(r)
+func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
+	p := body.ParseQuery(r)
 	var f db.VehicleFilter
-	f.AvailableFrom, f.AvailableTo = p.date("available_from"), p.date("available_to")
-	after, limit := p.page()
+	f.AvailableFrom, f.AvailableTo = p.Date("available_from"), p.Date("available_to")
+	after, limit := p.Page()
 	switch {
-	case p.err() != nil:
+	case p.Err() != nil:
 	case f.AvailableFrom == "" && f.AvailableTo != "":
-		p.errs.add("available_from", msgRequired)
+		p.Errs.Add("available_from", body.MsgRequired)
 	case f.AvailableFrom != "" && f.AvailableTo == "":
-		p.errs.add("available_to", msgRequired)
+		p.Errs.Add("available_to", body.MsgRequired)
 	case f.AvailableFrom != "" && f.AvailableFrom >= f.AvailableTo:
-		p.errs.add("", "End date must be after start date.")
+		p.Errs.Add("", "End date must be after start date.")
 	}
-	if err := p.err(); err != nil {
-		return nil, err
+	if err := p.Err(); err != nil {
+		return err
 	}
 	return list[vehicleBody]{after, limit,
 		func(v vehicleBody) int64 { return int64(v.ID) },
@@ -49,7 +50,7 @@ func (s *Server) listVehicles(r *http.Request) (*answer, error) {
 			}
 			return bodies, err
 		},
-	}.answer(s, r)
+	}.write(s, w, r)
 }
 
 func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -64,12 +65,12 @@ func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, vehicleBody{v, principal(r).Name})
 }
 
-func (s *Server) getVehicle(r *http.Request) (*answer, error) {
+func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.pathVehicle(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return answerJSON(vehicleBody{v, principal(r).Name})
+	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
 }
 
 // pathVehicle returns the principal's vehicle that r's path names.
@@ -119,16 +120,16 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 // readVehicle takes a vehicle's fields from r's body, in a partial update only
 // those it has.
 func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial bool) (db.VehicleFields, error) {
-	b, err := s.readBody(w, r)
+	b, err := s.bodies.Read(w, r)
 	if err != nil {
 		return db.VehicleFields{}, err
 	}
-	f := newFields(b, partial)
+	f := b.Fields(partial)
 	v := db.VehicleFields{
-		Make:  f.text("make", maxMake),
-		Model: f.text("model", maxModel),
-		Year:  f.integer("year", minYear, s.db.Now().Year()+1),
-		Plate: f.text("plate", maxPlate),
+		Make:  f.Text("make", maxMake),
+		Model: f.Text("model", maxModel),
+		Year:  f.Integer("year", minYear, s.db.Now().Year()+1),
+		Plate: f.Text("plate", maxPlate),
 	}
-	return v, f.err()
+	return v, f.Err()
 }

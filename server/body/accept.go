@@ -1,0 +1,28 @@
+package body
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Quality returns how much a header like Accept prefers a value (RFC 9110,
+// section 12.4.2): the q of the first of names that header lists, or 0 if it
+// lists none.
+func Quality(header string, names ...string) float64 {
+	for _, name := range names {
+		for item := range strings.SplitSeq(header, ",") {
+			value, params, _ := strings.Cut(item, ";")
+			if !strings.EqualFold(strings.TrimSpace(value), name) {
+				continue
+			}
+			for param := range strings.SplitSeq(params, ";") {
+				k, v, _ := strings.Cut(strings.TrimSpace(param), "=")
+				if q, err := strconv.ParseFloat(v, 64); err == nil && strings.EqualFold(k, "q") {
+					return q
+				}
+			}
+			return 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,159 @@
+// Package docs serves the description of the API, openapi.yaml, and the page
+// that shows it and tries it out.
+package docs
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/swaggest/swgui/v5/static"
+
+	"onenow/server/body"
+)
+
+// YAML describes the API for programs and people. It is written by hand; the
+// tests compare every route, request and answer with it.
+//
+//go:embed openapi.yaml
+var YAML []byte
+
+// JSON is YAML as JSON, with its keys in the same order. After a change of
+// openapi.yaml, "go test ./server/docs -update" writes it again.
+//
+//go:embed openapi.json
+var JSON []byte
+
+// page holds the files of the page at /docs/. The page runs Swagger UI, which
+// comes from swgui, compressed.
+//
+//go:embed index.html docs.js docs.css
+var page embed.FS
+
+// policy lets the page load the files next to it and call the API, and nothing
+// else: no other host, and no script or style inside the page itself.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// files are the served files by their paths.
+var files = sync.OnceValues(func() (map[string]file, error) {
+	all := map[string]file{
+		"openapi.yaml": newFile("application/yaml", YAML), // RFC 9512
+		"openapi.json": newFile("application/json", JSON),
+	}
+	for _, f := range []struct {
+		path, mediaType string
+		from            fs.FS
+		name            string
+	}{
+		{"docs", "text/html; charset=utf-8", page, "index.html"},
+		{"docs/docs.js", "text/javascript; charset=utf-8", page, "docs.js"},
+		{"docs/docs.css", "text/css; charset=utf-8", page, "docs.css"},
+		{"docs/swagger-ui.css", "text/css; charset=utf-8", static.FS, "swagger-ui.css.gz"},
+		{"docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8", static.FS, "swagger-ui-bundle.js.gz"},
+		{"docs/favicon.png", "image/png", static.FS, "favicon-32x32.png"},
+	} {
+		content, err := fs.ReadFile(f.from, f.name)
+		if err != nil {
+			return nil, err
+		}
+		served := newFile(f.mediaType, content)
+		served.gzipped = strings.HasSuffix(f.name, ".gz")
+		all[f.path] = served
+	}
+	return all, nil
+})
+
+// Serve answers with the file that r's path names, or returns an error that is
+// fs.ErrNotExist when there is none.
+func Serve(w http.ResponseWriter, r *http.Request) error {
+	all, err := files()
+	if err != nil {
+		return err
+	}
+	name := strings.Trim(r.URL.Path, "/")
+	f, ok := all[name]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	if name == "docs" && !strings.HasSuffix(r.URL.Path, "/") { // the links of the page are relative to a folder
+		Redirect(w)
+		return nil
+	}
+	if strings.HasPrefix(name, "docs") {
+		w.Header().Set("Content-Security-Policy", policy)
+	}
+	f.serve(w, r)
+	return nil
+}
+
+// Redirect sends a client to the page, from a path in the same folder. The
+// location is relative, so that it holds below any path of a proxy.
+func Redirect(w http.ResponseWriter) {
+	w.Header().Set("Location", "docs/") // http.Redirect would make it absolute
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusFound)
+}
+
+// file is a file that is the same for every client.
+type file struct {
+	mediaType string
+	content   []byte
+	gzipped   bool // whether content is compressed
+	hash      string
+}
+
+func newFile(mediaType string, content []byte) file {
+	sum := sha256.Sum256(content)
+	return file{mediaType: mediaType, content: content, hash: hex.EncodeToString(sum[:8])}
+}
+
+// serve answers with f, or with 304 to a client that has it. Clients may keep
+// the file, and ask each time whether there is a newer one.
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache")
+	tag, zip := f.hash, false
+	if f.gzipped {
+		h.Add("Vary", "Accept-Encoding")
+		if zip = body.Quality(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip", "*") > 0; zip {
+			tag += "-gzip"
+		}
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	if known := r.Header.Get("If-None-Match"); known == "*" || strings.Contains(known, `"`+tag+`"`) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", f.mediaType)
+	content := f.content
+	switch {
+	case zip:
+		h.Set("Content-Encoding", "gzip")
+	case f.gzipped:
+		content = unzip(content)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	_, _ = w.Write(content) // a client that has gone away is not our error
+}
+
+// unzip returns the content of a compressed file of ours.
+func unzip(content []byte) []byte {
+	zr, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		panic(err)
+	}
+	plain, err := io.ReadAll(zr)
+	if err != nil {
+		panic(err)
+	}
+	return plain
+}

@@ -1,0 +1,76 @@
+package limit
+
+import (
+	"sync"
+	"time"
+)
+
+// Guard slows down guessing at passwords. It limits failures by account and by
+// the client's address; successes do not count.
+//
+// Somebody who guesses at one account from many addresses uses up the limit of
+// that account, which would lock its owner out as well. So an address from which
+// the user has signed in before has a limit of its own.
+type Guard struct {
+	locks     [64]sync.Mutex // by account; see Lock
+	byAccount *Limiter
+	byAddress *Limiter
+	known     *Limiter
+}
+
+// How many failures there may be at once. People mistype, and an office may
+// share one address; a list of common passwords is longer than both.
+const (
+	accountTries = 30
+	addressTries = 100
+)
+
+// NewGuard returns a Guard that reads the time from now.
+func NewGuard(now func() time.Time) *Guard {
+	return &Guard{
+		byAccount: NewLimiter(accountTries, 6*time.Second, now),
+		byAddress: NewLimiter(addressTries, 2*time.Second, now),
+		known:     NewLimiter(accountTries, 6*time.Second, now),
+	}
+}
+
+// Lock makes one try at an account wait for the try before it, so that several
+// tries that succeed are never counted together. Accounts may share a lock.
+func (g *Guard) Lock(account string) (unlock func()) {
+	key := KeyOf(account)
+	m := &g.locks[int(key[0])%len(g.locks)]
+	m.Lock()
+	return m.Unlock
+}
+
+// Try counts a try at the account from the address; success takes it back. When
+// there have been too many tries, Try returns a *TooManyError. isKnown says
+// whether the user has signed in from the address before; Try calls it only when
+// that matters.
+func (g *Guard) Try(account, address string, isKnown func() (bool, error)) (success func(), err error) {
+	from := KeyOf(address)
+	if err := g.byAddress.Take(from); err != nil {
+		return nil, err
+	}
+	limiter, key := g.byAccount, KeyOf(account)
+	err = limiter.Take(key)
+	if err != nil {
+		known, lookup := isKnown()
+		if lookup != nil {
+			g.byAddress.undo(from)
+			return nil, lookup
+		}
+		if known {
+			limiter, key = g.known, KeyOf(account, address)
+			err = limiter.Take(key)
+		}
+	}
+	if err != nil {
+		g.byAddress.undo(from) // the password was not tried
+		return nil, err
+	}
+	return func() {
+		g.byAddress.undo(from)
+		limiter.undo(key)
+	}, nil
+}
