@@ -137,6 +137,9 @@ var otherExamples = map[string]func(s *shop, me string) answer{
 	"Unavailable/moved": func(s *shop, _ string) answer {
 		return s.broken("/readyz", func(path string) error { return os.Rename(path, path+".away") })
 	},
+	"NotReady/moved": func(s *shop, _ string) answer {
+		return s.broken("/readyz", func(path string) error { return os.Rename(path, path+".away") })
+	},
 	"InternalError/fault": func(s *shop, _ string) answer {
 		return s.broken("/bookings/", func(path string) error { return dbtest.TryExec(s.t, path, "DROP TABLE bookings") })
 	},
