@@ -96,11 +96,19 @@ func runReadmeClient(t *testing.T, car bool) {
 	}
 }
 
-// TestTypedClient makes types for TypeScript of openapi.yaml as the README says,
-// and compiles what uses them.
+// TestTypedClient makes clients for TypeScript of openapi.yaml, with
+// openapi-typescript as the README says and with three other generators. The
+// clients and the code in testdata/clients that uses them compile under
+// tsc --strict, without --skipLibCheck. Those with code of their own then talk
+// to a server.
 func TestTypedClient(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel) // after the subtests, which run in parallel
+	var major, minor int
+	version, err := exec.Command("node", "--version").Output()
+	if _, scanErr := fmt.Sscanf(string(version), "v%d.%d.", &major, &minor); err != nil || scanErr != nil || major < 20 || major == 20 && minor < 19 {
+		t.Skip("needs Node 20.19 or newer, for the generators of clients")
+	}
 	if out, err := exec.CommandContext(ctx, "npm", "view", "openapi-typescript", "name").CombinedOutput(); err != nil {
 		t.Skipf("needs npm and its packages: %v %s", err, out)
 	}
@@ -108,20 +116,62 @@ func TestTypedClient(t *testing.T) {
 	if readme, err := os.ReadFile("../README.md"); err != nil || !strings.Contains(string(readme), "\n"+command+"\n") {
 		t.Errorf("the README does not say %s, %v", command, err)
 	}
+
 	dir := t.TempDir()
-	client, err := os.ReadFile("testdata/client.ts")
-	if err != nil {
+	if err := os.CopyFS(dir, os.DirFS("testdata/clients")); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"client.ts": string(client), "readme.ts": readmeBlock(t, "TestTypedClient")} {
+	for name, text := range map[string]string{
+		"openapi.yaml": newShop(t).send("GET", "/openapi.yaml", "", nil).body,
+		"readme.ts":    readmeBlock(t, "TestTypedClient"),
+		"package.json": `{"private":true}`,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	script := "openapi-typescript " + newShop(t).url + "/openapi.yaml -o onenow.d.ts && tsc --strict --noEmit --module esnext --moduleResolution bundler client.ts readme.ts"
-	cmd := exec.CommandContext(ctx, "npx", "--yes", "-p", "openapi-typescript@7.13.0", "-p", "typescript@5.9.3", "-c", script)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v:\n%s", err, out)
+	run := func(t *testing.T, env, name string, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "DO_NOT_TRACK=1", "npm_config_update_notifier=false", env)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	run(t, "", "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "openapi-typescript@7.13.0", "@hey-api/openapi-ts@0.95.0",
+		"orval@7.13.2", "openapi-typescript-codegen@0.31.0", "typescript@5.9.3")
+
+	for _, generator := range []struct {
+		name     string
+		generate string
+		files    string
+		runs     bool
+	}{
+		{"openapi-typescript", "openapi-typescript URL -o onenow.d.ts", "openapi-typescript.ts readme.ts", false},
+		{"hey-api", "openapi-ts -i openapi.yaml -o made/hey-api", "hey-api.ts", true},
+		{"orval", "orval --input openapi.yaml --output made/orval.ts --client fetch", "orval.ts", true},
+		{"codegen", "openapi --input openapi.yaml --output made/codegen", "codegen.ts", true},
+	} {
+		t.Run(generator.name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			args := strings.Fields(strings.Replace(generator.generate, "URL", s.url+"/openapi.yaml", 1))
+			run(t, "", "npx", append([]string{"--no-install"}, args...)...)
+			module := "--module esnext --moduleResolution bundler --noEmit "
+			if generator.runs {
+				module = "--module commonjs --moduleResolution node10 --outDir js "
+			}
+			run(t, "", "npx", strings.Fields("--no-install tsc --strict --target es2022 --lib es2022,dom,dom.iterable "+module+generator.files)...)
+			if !generator.runs {
+				return
+			}
+			want := "Booked from 2025-07-20 to 2025-07-25\n409 This vehicle is already booked from 2025-07-20 to 2025-07-25.\n"
+			if got := run(t, "API="+s.url, "node", filepath.Join("js", generator.name+".js")); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -24,8 +26,8 @@ type docsPage struct {
 	ctx context.Context
 
 	mu    sync.Mutex
-	hosts map[string]bool // that were asked for anything
-	wrong []string        // what the browser complains of
+	hosts map[string]bool // hosts that got requests
+	wrong []string        // complaints of the browser
 }
 
 // openDocs opens an address that leads to the page.
@@ -72,7 +74,7 @@ func (p *docsPage) do(action chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// script has the page run a method of an element, once it is there.
+// script calls a method of an element, once the page shows it.
 func (p *docsPage) script(selector, method string) {
 	p.t.Helper()
 	p.do(chromedp.WaitVisible(chromedp.CSS(selector)))
@@ -81,13 +83,13 @@ func (p *docsPage) script(selector, method string) {
 	}
 }
 
-// click clicks on an element, even if it is moving as the page unfolds.
+// click clicks on an element, even while the page moves it.
 func (p *docsPage) click(selector string) {
 	p.t.Helper()
 	p.script(selector, "click")
 }
 
-// fill types into a field, over what it has.
+// fill types into a field, over its content.
 func (p *docsPage) fill(selector, text string) {
 	p.t.Helper()
 	p.script(selector, "select")
@@ -104,7 +106,7 @@ func (p *docsPage) execute(operation, body string) (status, text string) {
 	block := "#operations-" + operation
 	p.click(block + " .opblock-summary-control")
 	field := block + " textarea.body-param__text"
-	if body != "" { // the page has one in a moment
+	if body != "" { // the page shows the field first and its content a moment later
 		if _, err := chromedp.Run(p.ctx, chromedp.Poll[string](fmt.Sprintf("document.querySelector(%q)?.value", field))); err != nil {
 			p.t.Fatal(err)
 		}
@@ -127,8 +129,71 @@ func (p *docsPage) text(selector string) string {
 	return text
 }
 
-// TestDocsInBrowser registers, signs in, authorizes and adds a vehicle by
-// clicks on the page, behind a proxy that serves it under a path.
+// eval returns the value of a JavaScript expression in the page.
+func eval[T any](p *docsPage, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v
+}
+
+// wantExecuted executes an operation and wants its status and a part of its text.
+func (p *docsPage) wantExecuted(operation, body, status, part string) (text string) {
+	p.t.Helper()
+	gotStatus, text := p.execute(operation, body)
+	if gotStatus != status || !strings.Contains(text, part) {
+		p.t.Errorf("%s: got %s %s, want %s with %s", operation, gotStatus, text, status, part)
+	}
+	return text
+}
+
+// wantDocumented wants the statuses that an operation documents on the page.
+func (p *docsPage) wantDocumented(operation string, statuses ...string) {
+	p.t.Helper()
+	rows := "#operations-" + operation + " .responses-table:not(.live-responses-table) .response .response-col_status"
+	p.do(chromedp.WaitVisible(chromedp.CSS(rows)))
+	got := eval[[]string](p, fmt.Sprintf("[...document.querySelectorAll(%q)].map((e) => e.textContent)", rows))
+	if !slices.Equal(got, statuses) {
+		p.t.Errorf("%s documents %q, want %q", operation, got, statuses)
+	}
+}
+
+// wantFit wants no element to be wider than the window, or to overlap the
+// element beside it in its row of a table.
+func (p *docsPage) wantFit(width, height int64) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(width, height))
+	for _, wrong := range eval[[]string](p, `[
+		...[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1),
+		...[...document.querySelectorAll("td, pre, .info, .opblock-body")].filter((e) => e.scrollWidth > e.clientWidth + 1),
+		...[...document.querySelectorAll("td + td > *")].filter((e) =>
+			[...e.parentNode.previousSibling.querySelectorAll("*")].some((left) =>
+				left.getBoundingClientRect().right > e.getBoundingClientRect().left + 1)),
+	].filter((e) => e.checkVisibility()).map((e) => e.tagName + "." + e.className + " " + e.textContent.slice(0, 80))`) {
+		p.t.Errorf("at %d by %d, this does not fit: %s", width, height, wrong)
+	}
+	if got := eval[int64](p, "document.documentElement.scrollWidth"); got > width {
+		p.t.Errorf("the page is %d wide, want %d", got, width)
+	}
+}
+
+// wantQuiet wants no request to another host and no complaint of the browser's.
+func (p *docsPage) wantQuiet(host string) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.hosts) != 1 || !p.hosts[host] {
+		p.t.Errorf("these hosts got requests: %v, want %s alone", p.hosts, host)
+	}
+	for _, complaint := range p.wrong {
+		p.t.Error(complaint)
+	}
+}
+
+// TestDocsInBrowser registers, signs in and adds a vehicle by clicks on the page,
+// behind a proxy that serves it under a path. Nobody types a token.
 func TestDocsInBrowser(t *testing.T) {
 	ctx := browser(t)
 	s := newShop(t)
@@ -140,40 +205,54 @@ func TestDocsInBrowser(t *testing.T) {
 	defer proxy.Close()
 	p := openDocs(t, ctx, proxy.URL+"/rental/")
 
-	want := func(operation, body, wantStatus, wantText string) string {
-		t.Helper()
-		status, text := p.execute(operation, body)
-		if status != wantStatus || !strings.Contains(text, wantText) {
-			t.Errorf("%s: got %s %s, want %s with %s", operation, status, text, wantStatus, wantText)
-		}
-		return text
-	}
-	want("Users-register", asShown, "201", "User created successfully.")
+	p.wantExecuted("Users-register", asShown, "201", "User created successfully.")
 	var tk tokens
-	if err := json.Unmarshal([]byte(want("Users-login", asShown, "200", "access")), &tk); err != nil {
+	if err := json.Unmarshal([]byte(p.wantExecuted("Users-login", asShown, "200", "access")), &tk); err != nil {
 		t.Fatal(err)
 	}
+	p.wantExecuted("Vehicles-createVehicle", asShown, "201", `"plate": "ABC123"`)
+	p.wantExecuted("Bookings-createBooking", `{"vehicle":1,"start_date":"2025-08-20","end_date":"2025-08-25"}`, "201", `"start_date": "2025-08-20"`)
+	p.wantExecuted("Vehicles-listVehicles", "", "200", `"user": "user1"`)
+	p.wantExecuted("Bookings-listBookings", "", "200", `"start_date": "2025-08-20"`) // no date is filled in
+
+	// Each operation documents its own errors alone.
+	p.wantDocumented("Users-login", "200", "400", "401")
+	p.wantDocumented("Bookings-createBooking", "201", "400", "403", "409")
+	p.wantDocumented("Bookings-listBookings", "200", "400")
+	for _, status := range []string{"400", "401", "404", "405", "413", "415", "429", "500", "503"} {
+		if !strings.Contains(p.text(".info table"), status) {
+			t.Errorf("the introduction does not have %s", status)
+		}
+	}
+	p.wantFit(1280, 800)
+	p.wantFit(390, 844)
+
+	// A reload keeps the token. A refresh replaces it: the first one has expired.
+	p.do(chromedp.Reload())
+	p.wantExecuted("Users-me", "", "200", `"username": "user1"`)
+	s.clock.advance(59 * time.Minute)
+	p.wantExecuted("Users-refresh", `{"refresh":"`+tk.Refresh+`"}`, "200", "access")
+	s.clock.advance(2 * time.Minute)
+	p.wantExecuted("Vehicles-listVehicles", "", "200", `"user": "user1"`)
+
+	// Nothing of the page needs the network, or breaks its policy.
+	p.wantQuiet(proxy.URL)
+}
+
+// TestDocsAuthorize enters a token by hand, and leaves it again.
+func TestDocsAuthorize(t *testing.T) {
+	ctx := browser(t)
+	s := newShop(t)
+	p := openDocs(t, ctx, s.url+"/docs/")
 	p.click(".scheme-container .authorize")
-	p.fill("#auth-bearer-value", tk.Access)
+	p.fill("#auth-bearer-value", s.owner("user1"))
 	p.click(".auth-btn-wrapper .authorize")
 	p.click(".auth-btn-wrapper .btn-done")
-	want("Vehicles-createVehicle", asShown, "201", `"plate": "ABC123"`)
-	want("Bookings-createBooking", `{"vehicle":1,"start_date":"2025-08-20","end_date":"2025-08-25"}`, "201", `"start_date": "2025-08-20"`)
-	want("Vehicles-listVehicles", "", "200", `"user": "user1"`)
+	p.wantExecuted("Vehicles-createVehicle", asShown, "201", `"plate": "ABC123"`)
+	p.wantQuiet(s.url)
 
-	// A phone shows all of it without scrolling sideways.
-	p.do(chromedp.EmulateViewport(390, 844))
-	width, err := chromedp.Run(p.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth"))
-	if err != nil || width > 390 {
-		t.Errorf("the page is %d wide, %v", width, err)
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.hosts) != 1 || !p.hosts[proxy.URL] {
-		t.Errorf("these were asked: %v, want %s alone", p.hosts, proxy.URL)
-	}
-	for _, complaint := range p.wrong {
-		t.Error(complaint)
-	}
+	p.click(".scheme-container .authorize")
+	p.click(".auth-btn-wrapper button:not(.btn-done)")
+	p.click(".auth-btn-wrapper .btn-done")
+	p.wantExecuted("Users-me", "", "401", "Authentication credentials were not provided.")
 }

@@ -80,8 +80,8 @@ func (a answer) wantEmpty(t testing.TB, status int) {
 	}
 }
 
-// TestWayToDocs leads browsers to the page, from the root and from its path
-// without the slash, wherever a proxy has put them.
+// TestWayToDocs leads browsers to the page, from the root, from its path without
+// the slash, and from /swagger/ and /redoc/, below any prefix of a proxy's.
 func TestWayToDocs(t *testing.T) {
 	s := newShop(t)
 	target, err := url.Parse(s.url)
@@ -90,12 +90,12 @@ func TestWayToDocs(t *testing.T) {
 	}
 	proxy := httptest.NewServer(http.StripPrefix("/rental", httputil.NewSingleHostReverseProxy(target)))
 	defer proxy.Close()
-	for from, to := range map[string]string{
-		s.url + "/":                s.url + "/docs/",
-		s.url + "/docs":            s.url + "/docs/",
-		proxy.URL + "/rental/":     proxy.URL + "/rental/docs/",
-		proxy.URL + "/rental/docs": proxy.URL + "/rental/docs/",
-	} {
+	ways := map[string]string{}
+	for _, path := range []string{"/", "/docs", "/swagger", "/swagger/", "/redoc", "/redoc/"} {
+		ways[s.url+path] = s.url + "/docs/"
+		ways[proxy.URL+"/rental"+path] = proxy.URL + "/rental/docs/"
+	}
+	for from, to := range ways {
 		req, err := http.NewRequest("GET", from, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -117,6 +117,15 @@ func TestWayToDocs(t *testing.T) {
 			t.Errorf("got Location %q", got)
 		}
 	}
+	for _, path := range []string{"/swagger/", "/redoc"} {
+		req, err := http.NewRequest("HEAD", s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.roundTrip(req).wantEmpty(t, 302)
+		s.send("POST", path, "", nil).want(t, 405, `{"detail":"Method \"POST\" not allowed."}`)
+	}
+	s.send("GET", "/swagger/nothing", "", nil).want(t, 404, notFound)
 	links := s.send("GET", "/", "", nil)
 	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/plain, */*"} {
 		a := s.send("GET", "/", "", nil, header{"Accept", accept})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"slices"
@@ -21,14 +22,15 @@ import (
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
 
-// description is openapi.yaml, to hold requests and answers against.
+// description is openapi.yaml, with which the tests compare requests and answers.
 type description struct {
 	model  *v3.Document
 	all    validator.Validator
 	noBody validator.Validator // for answers to HEAD
 }
 
-// general is a path of the tests', for what any path may answer.
+// general is a path for the tests alone. It has the answers that every path may
+// give.
 const general = `
   /general:
     get:
@@ -39,7 +41,7 @@ const general = `
         '405': {$ref: '#/components/responses/MethodNotAllowed'}
 `
 
-// described is made once: it takes a while.
+// described reads the description, once, since that takes a while.
 var described = sync.OnceValues(func() (*description, error) {
 	text, err := os.ReadFile("docs/openapi.yaml")
 	if err != nil {
@@ -59,7 +61,7 @@ var described = sync.OnceValues(func() (*description, error) {
 		config.WithFormatAssertions(),
 		config.WithStandardBodyDecoders(),
 		config.WithRejectUnsupportedBodyContent(),
-		config.WithStrictMode(), // nothing that is not described
+		config.WithStrictMode(), // refuses properties and headers that are not described
 		config.WithStrictIgnoredHeadersExtra("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
 			"Content-Security-Policy", "Content-Encoding", "Vary", "Expect", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
 			"Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
@@ -70,8 +72,8 @@ var described = sync.OnceValues(func() (*description, error) {
 	return d, nil
 })
 
-// path returns the described path that p is, with or without the slash at its
-// end, and what is described of it; "" if there is none.
+// path returns p with the slash at its end that the description has, and the
+// item that describes it; "" if there is none.
 func (d *description) path(p string) (string, *v3.PathItem) {
 	want := strings.Split(strings.TrimSuffix(p, "/"), "/")
 	for template, item := range d.model.Paths.PathItems.FromOldest() {
@@ -86,7 +88,7 @@ func (d *description) path(p string) (string, *v3.PathItem) {
 	return "", nil
 }
 
-// operation returns what is described of a method, of HEAD as of GET.
+// operation returns the description of a method. HEAD has GET's.
 func operation(item *v3.PathItem, method string) *v3.Operation {
 	if item == nil {
 		return nil
@@ -97,8 +99,8 @@ func operation(item *v3.PathItem, method string) *v3.Operation {
 	return item.GetOperations().GetOrZero(strings.ToLower(method))
 }
 
-// check returns how a request, if it succeeded, and its answer differ from the
-// description.
+// check returns how an answer differs from the description, and, if the request
+// succeeded, how the request does.
 func (d *description) check(req *http.Request, a answer, loose bool) error {
 	r := req.Clone(req.Context())
 	p, item := d.path(req.URL.EscapedPath())
@@ -157,7 +159,7 @@ func problems(ok bool, found []*invalid.ValidationError) error {
 	return errors.Join(all...)
 }
 
-// checkDescribed holds a request and its answer against openapi.yaml.
+// checkDescribed compares a request and its answer with openapi.yaml.
 func (s *shop) checkDescribed(req *http.Request, a answer) {
 	s.t.Helper()
 	d, err := described()
@@ -166,6 +168,52 @@ func (s *shop) checkDescribed(req *http.Request, a answer) {
 	}
 	if err := d.check(req, a, s.loose); err != nil {
 		s.t.Errorf("%s %s: got %d %.300s\n%.2000v", req.Method, req.URL.RequestURI(), a.status, a.body, err)
+	}
+}
+
+// TestNames wants names in openapi.yaml that client generators can use as they
+// are: each stands for one component, shadows no type of the languages, and is
+// no name that a generator makes of an operation's, such as LoginErrors of
+// login. Each component is used.
+func TestNames(t *testing.T) {
+	d, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{}
+	add := func(kind string, names iter.Seq[string]) {
+		for name := range names {
+			if other := kinds[name]; other != "" {
+				t.Errorf("%s is the name of one of the %s and one of the %s", name, other, kind)
+			}
+			kinds[name] = kind
+			if ref := "'#/components/" + kind + "/" + name + "'"; !strings.Contains(string(text)+general, ref) {
+				t.Errorf("nothing refers to %s", ref)
+			}
+		}
+	}
+	add("schemas", d.model.Components.Schemas.KeysFromOldest())
+	add("responses", d.model.Components.Responses.KeysFromOldest())
+	add("parameters", d.model.Components.Parameters.KeysFromOldest())
+	add("headers", d.model.Components.Headers.KeysFromOldest())
+	for _, name := range []string{"Array", "Blob", "Boolean", "Date", "Error", "Event", "File", "Function", "Map", "Number", "Object",
+		"Promise", "Record", "Request", "Response", "Set", "String", "Symbol", "URL"} {
+		if kinds[name] != "" {
+			t.Errorf("%s is a type of TypeScript's", name)
+		}
+	}
+	for _, item := range d.model.Paths.PathItems.FromOldest() {
+		for _, op := range item.GetOperations().FromOldest() {
+			for _, suffix := range []string{"", "Body", "Data", "Error", "Errors", "Params", "Request", "Response", "Responses", "Result"} {
+				if id := op.OperationId; id != "" && kinds[strings.ToUpper(id[:1])+id[1:]+suffix] != "" {
+					t.Errorf("the component %s%s has the name of a type made of the operation %s", id, suffix, id)
+				}
+			}
+		}
 	}
 }
 

@@ -63,6 +63,11 @@ func (s *Server) routes() http.Handler {
 		}
 		mux.Handle(strings.TrimSuffix(path, "/")+"/{$}", h)
 	})
+	for _, path := range []string{"/swagger", "/redoc"} {
+		h := s.route(anyone, methods{{"GET", s.otherDocs}})
+		mux.Handle(path, h)
+		mux.Handle(path+"/{$}", h)
+	}
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -159,6 +164,19 @@ func pathID(r *http.Request) (int64, error) {
 		return 0, errPathNotFound
 	}
 	return id, nil
+}
+
+// otherDocs leads to /docs/ from paths where the first implementation's framework
+// usually has such a page. They are not part of the API and have no description.
+func (s *Server) otherDocs(w http.ResponseWriter, r *http.Request) error {
+	location := "docs/" // relative, because a proxy may add a prefix
+	if strings.HasSuffix(r.URL.Path, "/") {
+		location = "../docs/"
+	}
+	w.Header().Set("Location", location)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusFound)
+	return nil
 }
 
 // baseURL returns the scheme and host by which the client reached us, or ""

@@ -1,5 +1,6 @@
-// What a website does with the types of openapi.yaml. It is compiled, not run.
-// Each @ts-expect-error fails if the types let pass what they must not.
+// What a website does with the types that openapi-typescript makes. It is
+// compiled, not run.
+// Each @ts-expect-error fails if the types allow the mistake below it.
 import type { components, operations, paths } from "./onenow";
 
 type Schemas = components["schemas"];
