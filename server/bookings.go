@@ -97,7 +97,7 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 // readBooking takes a booking's fields from r's body, in a partial update only
 // those it has.
 func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial bool) (db.BookingFields, error) {
-	in, err := s.bodies.Read(w, r)
+	in, err := s.readBody(w, r)
 	if err != nil {
 		return db.BookingFields{}, err
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -66,6 +67,22 @@ func TestDocs(t *testing.T) {
 		if len(slices.Compact(bodies)) != 1 {
 			t.Errorf("%s is not the same for all", path)
 		}
+	}
+	// A part of a file is a part of the same bytes.
+	whole := s.send("GET", "/docs/swagger-ui-bundle.js", "", nil, header{"Accept-Encoding", "identity"})
+	part, err := http.NewRequest("GET", s.url+"/docs/swagger-ui-bundle.js", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Header.Set("Accept-Encoding", "identity")
+	part.Header.Set("Range", "bytes=1000-1999")
+	resp, err := http.DefaultClient.Do(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 206 || string(got) != whole.body[1000:2000] {
+		t.Errorf("got %d, %v and %d bytes for a range, want 206 and the 1000 bytes", resp.StatusCode, err, len(got))
 	}
 	s.send("GET", "/docs/nothing", "", nil).want(t, 404, notFound)
 	s.send("GET", "/docs/../main.go", "", nil).want(t, 404, notFound)

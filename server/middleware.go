@@ -17,6 +17,7 @@ import (
 	"github.com/rs/cors"
 
 	"onenow/db"
+	"onenow/server/body"
 )
 
 // middleware wraps the routes, outermost first: log, CORS.
@@ -97,6 +98,8 @@ type exchange struct {
 	bytes  int64
 	cause  error // why the answer is an error, for the log alone
 	broken bool  // whether the answer stopped halfway
+
+	releaseBody func() // nil if no body was read
 }
 
 func (x *exchange) WriteHeader(status int) {
@@ -118,6 +121,12 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
+// readBody reads r's body, which counts as in memory until r is answered.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (fields body.Body, err error) {
+	fields, exchangeOf(r).releaseBody, err = s.bodies.Read(w, r)
+	return fields, err
+}
+
 type exchangeKey struct{}
 
 // exchangeOf returns the exchange that r belongs to.
@@ -135,6 +144,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		closeAfterChunks(w, r)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		defer func() {
+			if x.releaseBody != nil {
+				defer x.releaseBody()
+			}
 			if v := recover(); v != nil {
 				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(v)

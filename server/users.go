@@ -32,7 +32,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if s.registrationClosed {
 		return registerError(http.StatusForbidden, "Registration is closed.")
 	}
-	b, err := s.bodies.Read(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 
 // login exchanges a name and a password for tokens.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.bodies.Read(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // readRefreshToken returns the claims of the refresh token in r's body, or of
 // an expired one with its refusal.
 func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.Claims, error) {
-	b, err := s.bodies.Read(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return auth.Claims{}, err
 	}
@@ -225,7 +225,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword sets a new password and ends all of the user's sign-ins.
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.bodies.Read(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return err
 	}

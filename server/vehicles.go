@@ -120,7 +120,7 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 // readVehicle takes a vehicle's fields from r's body, in a partial update only
 // those it has.
 func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial bool) (db.VehicleFields, error) {
-	b, err := s.bodies.Read(w, r)
+	b, err := s.readBody(w, r)
 	if err != nil {
 		return db.VehicleFields{}, err
 	}

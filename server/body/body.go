@@ -5,24 +5,27 @@ package body
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 )
 
 // MaxSize is how many bytes a request's body may have.
 const MaxSize = 1 << 20
 
-// A Reader reads only largeBodies bodies of more than smallBody bytes at a
-// time, so that a flood of them does not take all the memory of a small machine.
+// Only largeBodies bodies of smallBody bytes or more are in memory at a time, from
+// reading one until its request is answered, so that a flood of them does not take
+// all the memory of a small machine. No body of a shop's is that large.
 const (
-	smallBody   = 64 << 10
+	smallBody   = 16 << 10
 	largeBodies = 8
 )
 
-// maxFields is how many fields a form may have, as in the first implementation.
+// maxFields is how many fields a body may have, as in the first implementation.
 const maxFields = 1000
 
 // Error is a fault in a request as a whole.
@@ -37,17 +40,27 @@ func refuse(status int, format string, args ...any) error {
 	return &Error{status, fmt.Sprintf(format, args...)}
 }
 
-// Body is a request's body, whatever its type: for each field a string,
-// json.Number, bool, nil, []any, map[string]any or file. When a body gives a
-// field twice, the last value counts.
+// Body holds the fields of a request's body, whatever its type: each is a string,
+// a json.RawMessage or a file. When a body gives a field twice, the last value
+// counts.
 type Body map[string]any
 
 // file stands for an uploaded file in a multipart body. No field takes one.
 type file struct{}
 
+// value returns the value of a field: a string, json.Number, bool, nil, array,
+// object or file. ok says whether the body has the field.
+func (b Body) value(name string) (v any, ok bool) {
+	v, ok = b[name]
+	if text, isJSON := v.(json.RawMessage); isJSON {
+		v = parseValue(text)
+	}
+	return v, ok
+}
+
 // Reader reads the bodies of requests. It is safe for use by many goroutines.
 type Reader struct {
-	large chan struct{} // holds one element for each large body that is being read
+	large chan struct{} // holds one element for each large body in memory
 }
 
 // NewReader returns a Reader.
@@ -55,14 +68,20 @@ func NewReader() *Reader { return &Reader{make(chan struct{}, largeBodies)} }
 
 // Read reads r's body: JSON, a form, or multipart form data. An empty body has
 // no fields, whatever its type. A body that cannot be read is an *Error or
-// FieldErrors.
-func (b *Reader) Read(w http.ResponseWriter, r *http.Request) (Body, error) {
-	text, err := b.readAll(w, r)
+// FieldErrors. The caller calls release when it has answered the request, also
+// after an error.
+func (b *Reader) Read(w http.ResponseWriter, r *http.Request) (fields Body, release func(), err error) {
+	text, release, err := b.readAll(w, r)
 	if err != nil || len(text) == 0 {
-		return Body{}, err
+		return Body{}, release, err
 	}
-	sent := r.Header.Get("Content-Type")
-	media, params, err := mime.ParseMediaType(sent)
+	fields, err = parse(text, r.Header.Get("Content-Type"))
+	return fields, release, err
+}
+
+// parse reads the text of a body of that media type.
+func parse(text []byte, mediaType string) (Body, error) {
+	media, params, err := mime.ParseMediaType(mediaType)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		media = ""
 	}
@@ -70,49 +89,45 @@ func (b *Reader) Read(w http.ResponseWriter, r *http.Request) (Body, error) {
 	case "application/json":
 		return parseJSON(text)
 	case "application/x-www-form-urlencoded":
-		if bytes.Count(text, []byte("&")) >= maxFields {
-			return nil, refuse(http.StatusBadRequest, "The form has more than %d fields.", maxFields)
-		}
-		fields := Body{}
-		for k, v := range parseForm(string(text)) {
-			fields[k] = v
-		}
-		return fields, nil
+		return parseForm(text)
 	case "multipart/form-data":
 		return parseMultipart(text, params["boundary"])
 	}
-	return nil, refuse(http.StatusUnsupportedMediaType, "Unsupported media type %s in request.", quote(sent))
+	return nil, refuse(http.StatusUnsupportedMediaType, "Unsupported media type %s in request.", quote(mediaType))
 }
 
-func (b *Reader) readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (b *Reader) readAll(w http.ResponseWriter, r *http.Request) (text []byte, release func(), err error) {
+	release = func() {}
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "Request body is larger than 1 MiB.")
 	if r.ContentLength > MaxSize && r.Header.Get("Expect") != "" {
-		return nil, tooLarge // before the client sends it
+		return nil, release, tooLarge // before the client sends it
 	}
 	in := http.MaxBytesReader(w, r.Body, MaxSize)
-	text, err := io.ReadAll(io.LimitReader(in, smallBody))
-	if err == nil && len(text) == smallBody {
+	var buf bytes.Buffer
+	_, err = io.CopyN(&buf, in, smallBody)
+	if err == nil { // there may be more
 		select {
 		case b.large <- struct{}{}:
-			defer func() { <-b.large }()
+			release = sync.OnceFunc(func() { <-b.large })
 		case <-r.Context().Done():
-			return nil, r.Context().Err()
+			return nil, release, r.Context().Err()
 		}
-		var rest []byte
-		rest, err = io.ReadAll(in)
-		text = append(text, rest...)
+		buf.Grow(int(min(max(r.ContentLength, smallBody), MaxSize)))
+		_, err = buf.ReadFrom(in)
+	} else if err == io.EOF {
+		err = nil
 	}
 	var tooMuch *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooMuch):
 		// Read on for a while: a client that is still sending would see
-		// its connection break rather than our answer.
+		// its connection break and not our answer.
 		_, _ = io.CopyN(io.Discard, r.Body, 8*MaxSize)
-		return nil, tooLarge
+		return nil, release, tooLarge
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "The request body ended early or could not be read.")
+		return nil, release, refuse(http.StatusBadRequest, "The request body ended early or could not be read.")
 	}
-	return text, nil
+	return buf.Bytes(), release, nil
 }
 
 // quote puts s in double quotes, as it stands.

@@ -28,7 +28,7 @@ func (f *Fields) Err() error { return f.Errs.Err() }
 
 // value returns the value of a field, and whether there is one.
 func (f *Fields) value(name string) (any, bool) {
-	v, ok := f.body[name]
+	v, ok := f.body.value(name)
 	switch {
 	case !ok && !f.partial:
 		f.Errs.Add(name, MsgRequired)
@@ -157,7 +157,7 @@ func (f *Fields) Reference(name string, unknown func(given string) *db.Error) *i
 // Text returns a field as it stands, "" if it is missing or null, and whether it
 // is text.
 func (b Body) Text(name string) (s string, ok bool) {
-	v := b[name]
+	v, _ := b.value(name)
 	if v == nil {
 		return "", true
 	}

@@ -2,25 +2,39 @@ package body
 
 import (
 	"bytes"
+	"iter"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// parseForm reads application/x-www-form-urlencoded text, or a query string. An
-// invalid escape stands for itself.
-func parseForm(text string) map[string]string {
-	fields := map[string]string{}
-	for pair := range strings.SplitSeq(text, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		if pair != "" {
-			fields[unescape(key)] = unescape(value)
-		}
+// parseForm reads application/x-www-form-urlencoded text.
+func parseForm(text []byte) (Body, error) {
+	if bytes.Count(text, []byte("&")) >= maxFields {
+		return nil, refuse(http.StatusBadRequest, "The form has more than %d fields.", maxFields)
 	}
-	return fields
+	b := Body{}
+	for name, value := range pairs(string(text)) {
+		b[name] = unescape(value)
+	}
+	return b, nil
 }
 
+// pairs returns the names in a form or query string, unescaped, with their
+// values, still escaped.
+func pairs(text string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for pair := range strings.SplitSeq(text, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if pair != "" && !yield(unescape(name), value) {
+				return
+			}
+		}
+	}
+}
+
+// unescape returns s without its escapes. With an invalid escape it returns s.
 func unescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -32,7 +46,7 @@ func parseMultipart(text []byte, boundary string) (Body, error) {
 	if boundary == "" {
 		return nil, refuse(http.StatusBadRequest, "Multipart form parse error - Invalid boundary in multipart: None")
 	}
-	// All of it fits into memory: no file is ever written.
+	// The limit is more than the whole body, so that no file is ever written.
 	form, err := multipart.NewReader(bytes.NewReader(text), boundary).ReadForm(2 * MaxSize)
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "Multipart form parse error - %s", err)

@@ -11,37 +11,80 @@ import (
 	"unicode/utf8"
 )
 
+// parseJSON reads the top level of a JSON object. Each value stays as it is
+// written until a field asks for it, so that a hostile body costs a small
+// multiple of its size.
 func parseJSON(text []byte) (Body, error) {
 	if i, what := malformed(text); what != "" {
 		return nil, parseError(text, i, what)
 	}
+	switch v := parseValue(bytes.TrimLeft(text, " \t\r\n")).(type) {
+	case nil:
+		return nil, FieldError("", "No data provided")
+	default:
+		return nil, FieldError("", fmt.Sprintf("Invalid data. Expected a dictionary, but got %s.", typeName(v)))
+	case object:
+	}
+	b := Body{}
 	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
+	_, err := dec.Token() // the brace
+	for err == nil && dec.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = dec.Token(); err != nil {
+			break
+		}
+		if err = dec.Decode(&value); err != nil {
+			break
+		}
+		b[name.(string)] = value
+		if len(b) > maxFields {
+			return nil, refuse(http.StatusBadRequest, "The object has more than %d fields.", maxFields)
+		}
+	}
+	if err != nil {
 		return nil, parseError(text, 0, err.Error())
 	}
-	if v == nil {
-		return nil, FieldError("", "No data provided")
-	}
-	fields, ok := v.(map[string]any)
-	if !ok {
-		return nil, FieldError("", fmt.Sprintf("Invalid data. Expected a dictionary, but got %s.", typeName(v)))
-	}
-	return fields, nil
+	return b, nil
 }
 
-// malformed returns where text stops being JSON, and why; no reason if it
-// is JSON throughout.
+// array and object stand for a JSON array and a JSON object. No field takes one.
+type array struct{}
+type object struct{}
+
+// parseValue returns a value of valid JSON: a string, json.Number, bool, nil,
+// array or object.
+func parseValue(text json.RawMessage) any {
+	switch text[0] {
+	case '"':
+		var s string
+		_ = json.Unmarshal(text, &s) // it is valid
+		return s
+	case 't', 'f':
+		return text[0] == 't'
+	case 'n':
+		return nil
+	case '[':
+		return array{}
+	case '{':
+		return object{}
+	}
+	return json.Number(bytes.TrimSpace(text))
+}
+
+// malformed returns where and why text is not JSON; the reason is empty if text
+// is JSON.
 func malformed(text []byte) (offset int, what string) {
-	var raw json.RawMessage
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(text, &raw); errors.As(err, &syntax) {
-		offset := int(syntax.Offset) // how much was read, up to the fault or the end
+	if !json.Valid(text) {
+		var syntax *json.SyntaxError
+		if err := json.Unmarshal(text, new(json.RawMessage)); !errors.As(err, &syntax) {
+			return 0, fmt.Sprint(err)
+		}
+		offset := int(syntax.Offset) // how many bytes were read, with the one at fault
 		if offset > 0 && !strings.HasPrefix(syntax.Error(), "unexpected end") {
 			offset--
 		}
-		return offset, syntax.Error()
+		return offset, nameCharacter(syntax.Error(), text[offset:])
 	}
 	// encoding/json would put U+FFFD in the place of either of these.
 	for rest := text; len(rest) > 0; {
@@ -55,6 +98,20 @@ func malformed(text []byte) (offset int, what string) {
 		return i, "unpaired surrogate " + string(text[i:i+6])
 	}
 	return 0, ""
+}
+
+// nameCharacter returns a message of encoding/json about the first byte of rest,
+// with the whole character in the place of the byte.
+func nameCharacter(message string, rest []byte) string {
+	c, n := utf8.DecodeRune(rest)
+	if n == 0 || c < utf8.RuneSelf {
+		return message
+	}
+	if c == utf8.RuneError && n == 1 {
+		return "invalid UTF-8"
+	}
+	named := strconv.QuoteRune(rune(rest[0]))
+	return strings.Replace(message, named, strconv.QuoteRune(c), 1)
 }
 
 // loneSurrogate returns the offset of the first \ud800 to \udfff escape in
@@ -78,7 +135,7 @@ func loneSurrogate(text []byte) int {
 		case 0xd800 <= u && u < 0xe000:
 			return i
 		default:
-			i++ // what is escaped may be a backslash
+			i++ // the escaped character may be a backslash
 		}
 	}
 	return -1
@@ -91,8 +148,8 @@ func parseError(text []byte, offset int, what string) error {
 	return refuse(http.StatusBadRequest, "JSON parse error - %s: line %d column %d (char %d)", what, line, column, utf8.RuneCount(before))
 }
 
-// typeName names v's type as Python does: clients of the first implementation
-// know it so.
+// typeName returns the name of v's type in Python, which clients of the first
+// implementation know.
 func typeName(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -104,9 +161,9 @@ func typeName(v any) string {
 		return "int"
 	case bool:
 		return "bool"
-	case []any:
+	case array:
 		return "list"
-	case map[string]any:
+	case object:
 		return "dict"
 	}
 	return "file"

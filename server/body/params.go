@@ -13,23 +13,35 @@ const maxPage = 1000
 // Params reads the parameters of a query string, as Fields reads the fields of a
 // body. An empty parameter counts as absent.
 type Params struct {
-	values map[string]string
-	Errs   FieldErrors
+	query string
+	Errs  FieldErrors
 }
 
 // ParseQuery returns the parameters of r's query string.
 func ParseQuery(r *http.Request) *Params {
-	return &Params{values: parseForm(r.URL.RawQuery)}
+	return &Params{query: r.URL.RawQuery}
 }
 
 // Err returns FieldErrors with every parameter at fault, or nil.
 func (p *Params) Err() error { return p.Errs.Err() }
 
+// get returns the last value of a parameter, or "". It keeps nothing of the other
+// parameters: a query string may have ten thousand of them.
+func (p *Params) get(name string) string {
+	last := ""
+	for n, value := range pairs(p.query) {
+		if n == name {
+			last = value
+		}
+	}
+	return unescape(last)
+}
+
 // With returns the query string with one parameter replaced.
 func (p *Params) With(name, value string) string {
 	query := url.Values{}
-	for k, v := range p.values {
-		query.Set(k, v)
+	for n, v := range pairs(p.query) {
+		query.Set(n, unescape(v))
 	}
 	query.Set(name, value)
 	return query.Encode()
@@ -37,7 +49,7 @@ func (p *Params) With(name, value string) string {
 
 // Date returns the date in a parameter, or "".
 func (p *Params) Date(name string) db.Date {
-	v := p.values[name]
+	v := p.get(name)
 	if v == "" {
 		return ""
 	}
@@ -50,7 +62,7 @@ func (p *Params) Date(name string) db.Date {
 
 // ID returns the id in a parameter, or nil.
 func (p *Params) ID(name string) *int64 {
-	v := p.values[name]
+	v := p.get(name)
 	if v == "" {
 		return nil
 	}
@@ -68,7 +80,7 @@ func (p *Params) Page() (after int64, limit int) {
 	if id := p.ID("after"); id != nil {
 		after = *id
 	}
-	if v := p.values["limit"]; v != "" {
+	if v := p.get("limit"); v != "" {
 		n, err := parseWhole(v)
 		if message := outOfRange(n, err, 1, maxPage); message != "" {
 			p.Errs.Add("limit", message)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/swaggest/swgui/v5/static"
 
@@ -65,9 +66,11 @@ var files = sync.OnceValues(func() (map[string]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		served := newFile(f.mediaType, content)
-		served.gzipped = strings.HasSuffix(f.name, ".gz")
-		all[f.path] = served
+		if strings.HasSuffix(f.name, ".gz") {
+			all[f.path] = newZippedFile(f.mediaType, content)
+		} else {
+			all[f.path] = newFile(f.mediaType, content)
+		}
 	}
 	return all, nil
 })
@@ -103,17 +106,25 @@ func Redirect(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// file is a file that is the same for every client.
+// file is a file that is the same for every client. All requests share its bytes.
 type file struct {
 	mediaType string
-	content   []byte
-	gzipped   bool // whether content is compressed
-	hash      string
+	tag       string        // the ETag of plain; that of zipped ends in -gzip
+	plain     func() []byte // unzips a zipped file once, when it is first needed
+	zipped    []byte        // nil if there is none
 }
 
 func newFile(mediaType string, content []byte) file {
+	return file{mediaType, hash(content), func() []byte { return content }, nil}
+}
+
+func newZippedFile(mediaType string, zipped []byte) file {
+	return file{mediaType, hash(zipped), sync.OnceValue(func() []byte { return unzip(zipped) }), zipped}
+}
+
+func hash(content []byte) string {
 	sum := sha256.Sum256(content)
-	return file{mediaType: mediaType, content: content, hash: hex.EncodeToString(sum[:8])}
+	return hex.EncodeToString(sum[:8])
 }
 
 // serve answers with f, or with 304 to a client that has it. Clients may keep
@@ -121,28 +132,22 @@ func newFile(mediaType string, content []byte) file {
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
-	tag, zip := f.hash, false
-	if f.gzipped {
+	h.Set("Content-Type", f.mediaType)
+	tag, zip := f.tag, false
+	if f.zipped != nil {
 		h.Add("Vary", "Accept-Encoding")
-		if zip = body.Quality(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip", "*") > 0; zip {
-			tag += "-gzip"
-		}
+		zip = body.Quality(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip", "*") > 0
+	}
+	var content []byte
+	if zip {
+		tag, content = tag+"-gzip", f.zipped
+		h.Set("Content-Encoding", "gzip")
+		h.Set("Content-Length", strconv.Itoa(len(content))) // ServeContent leaves it out with an encoding
+	} else {
+		content = f.plain()
 	}
 	h.Set("ETag", `"`+tag+`"`)
-	if known := r.Header.Get("If-None-Match"); known == "*" || strings.Contains(known, `"`+tag+`"`) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", f.mediaType)
-	content := f.content
-	switch {
-	case zip:
-		h.Set("Content-Encoding", "gzip")
-	case f.gzipped:
-		content = unzip(content)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(content)))
-	_, _ = w.Write(content) // a client that has gone away is not our error
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
 // unzip returns the content of a compressed file of ours.
