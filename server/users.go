@@ -80,39 +80,67 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	user, err := s.db.UserByName(r.Context(), *username)
-	if err != nil && !errors.Is(err, db.ErrNotFound) {
-		return err
-	}
-	wrong := detail(http.StatusUnauthorized, "No active account found with the given credentials")
-	ok, newHash, err := s.checkPassword(r, *username, user, *password)
+	unlock, err := s.guard.Lock(r.Context(), *username)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return wrong
-	}
-	refresh := s.tokens.New(auth.Refresh, int64(user.ID))
-	signIn, err := s.db.SignIn(r.Context(), user, newHash, network(exchangeOf(r).client), stored(refresh))
-	if errors.Is(err, db.ErrConflict) { // the password has just changed
-		return wrong
+	defer unlock()
+	var refresh auth.Claims
+	err = retryChanged(func() (err error) {
+		refresh, err = s.signIn(r, *username, *password)
+		return err
+	})
+	if errors.Is(err, errWrongPassword) || errors.Is(err, db.ErrConflict) {
+		return detail(http.StatusUnauthorized, "No active account found with the given credentials")
 	}
 	if err != nil {
 		return err
 	}
-	refresh.SignInID = int64(signIn)
 	return s.writeTokens(w, refresh)
 }
 
-// checkPassword reports whether password is that of user, who signs in by that
-// name, and slows down who guesses. A user who does not exist takes the same
-// time. newHash is a better hash of the password than the one stored, if there
-// is one.
-func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (ok bool, newHash string, err error) {
-	defer s.guard.Lock(name)()
+// errWrongPassword says that a password is not that of the user.
+var errWrongPassword = errors.New("wrong password")
+
+// retryChanged calls try again, a few times, when it returns ErrConflict: another
+// process has replaced the user's hash since try read it. In this process the
+// guard's lock prevents that.
+func retryChanged(try func() error) (err error) {
+	for range 3 {
+		if err = try(); !errors.Is(err, db.ErrConflict) {
+			break
+		}
+	}
+	return err
+}
+
+// signIn verifies the password of the user of that name and returns the refresh
+// token of a new sign-in, or errWrongPassword. The caller holds the guard's lock
+// on the name.
+func (s *Server) signIn(r *http.Request, name, password string) (auth.Claims, error) {
+	user, err := s.db.UserByName(r.Context(), name)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return auth.Claims{}, err
+	}
+	newHash, err := s.checkPassword(r, name, user, password)
+	if err != nil {
+		return auth.Claims{}, err
+	}
+	refresh := s.tokens.New(auth.Refresh, int64(user.ID))
+	id, err := s.db.SignIn(r.Context(), user, newHash, network(exchangeOf(r).client), stored(refresh))
+	refresh.SignInID = int64(id)
+	return refresh, err
+}
+
+// checkPassword returns errWrongPassword if password is not that of user, and
+// slows down a client that guesses. name is what the user signs in with. A user
+// who does not exist takes the same time. newHash is a better hash of the
+// password than the stored one, or "". The caller holds the guard's lock on the
+// name.
+func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (newHash string, err error) {
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
-		return false, "", err
+		return "", err
 	}
 	defer done()
 	address := network(exchangeOf(r).client)
@@ -120,24 +148,25 @@ func (s *Server) checkPassword(r *http.Request, name string, user db.User, passw
 		return s.db.KnownAddress(r.Context(), user.ID, address)
 	})
 	if err != nil {
-		return false, "", err
+		return "", err
 	}
-	if ok, err = auth.Verify(user.PasswordHash, password); err != nil {
-		return false, "", err
+	ok, err := auth.Verify(user.PasswordHash, password)
+	if err != nil {
+		return "", err
 	}
 	if !ok {
 		slowest, err := s.db.SlowestHash(r.Context())
 		if err != nil {
-			return false, "", err
+			return "", err
 		}
 		auth.Pad(user.PasswordHash, slowest)
-		return false, "", nil
+		return "", errWrongPassword
 	}
 	success()
 	if auth.Outdated(user.PasswordHash) {
 		newHash = auth.Hash(password)
 	}
-	return true, newHash, nil
+	return newHash, nil
 }
 
 // hash returns a hash of password when it is its turn.
@@ -229,10 +258,24 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := b.Fields(false)
+	unlock, err := s.guard.Lock(r.Context(), principal(r).Name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := retryChanged(func() error { return s.replacePassword(r, b.Fields(false)) }); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, message{"Password changed successfully."})
+}
+
+// replacePassword stores the new password in f if the old one is right. The caller
+// holds the guard's lock on the user's name.
+func (s *Server) replacePassword(r *http.Request, f *body.Fields) error {
 	var user db.User
 	oldPassword := f.Password("old_password", 0)
 	if oldPassword != nil {
+		var err error
 		user, err = s.db.User(r.Context(), principal(r).User)
 		if errors.Is(err, db.ErrNotFound) {
 			return errUserGone
@@ -240,12 +283,11 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		ok, _, err := s.checkPassword(r, user.Username, user, *oldPassword)
-		if err != nil {
-			return err
-		}
-		if !ok {
+		_, err = s.checkPassword(r, principal(r).Name, user, *oldPassword)
+		if errors.Is(err, errWrongPassword) {
 			f.Errs.Add("old_password", "Your old password was entered incorrectly. Please enter it again.")
+		} else if err != nil {
+			return err
 		}
 	}
 	newPassword := f.Password("new_password", auth.MaxPassword)
@@ -256,10 +298,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.SetPassword(r.Context(), user, hash); err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, message{"Password changed successfully."})
+	return s.db.SetPassword(r.Context(), user, hash)
 }
 
 // me says who is signed in.

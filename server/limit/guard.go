@@ -1,7 +1,7 @@
 package limit
 
 import (
-	"sync"
+	"context"
 	"time"
 )
 
@@ -12,7 +12,7 @@ import (
 // that account, which would lock its owner out as well. So an address from which
 // the user has signed in before has a limit of its own.
 type Guard struct {
-	locks     [64]sync.Mutex // by account; see Lock
+	locks     [64]chan struct{} // by account; each holds one element while it is locked
 	byAccount *Limiter
 	byAddress *Limiter
 	known     *Limiter
@@ -27,20 +27,30 @@ const (
 
 // NewGuard returns a Guard that reads the time from now.
 func NewGuard(now func() time.Time) *Guard {
-	return &Guard{
+	g := &Guard{
 		byAccount: NewLimiter(accountTries, 6*time.Second, now),
 		byAddress: NewLimiter(addressTries, 2*time.Second, now),
 		known:     NewLimiter(accountTries, 6*time.Second, now),
 	}
+	for i := range g.locks {
+		g.locks[i] = make(chan struct{}, 1)
+	}
+	return g
 }
 
 // Lock makes one try at an account wait for the try before it, so that several
-// tries that succeed are never counted together. Accounts may share a lock.
-func (g *Guard) Lock(account string) (unlock func()) {
+// tries that succeed are never counted together, and none reads the account while
+// another one changes it. It returns ctx's error if ctx ends first. Accounts may
+// share a lock.
+func (g *Guard) Lock(ctx context.Context, account string) (unlock func(), err error) {
 	key := KeyOf(account)
-	m := &g.locks[int(key[0])%len(g.locks)]
-	m.Lock()
-	return m.Unlock
+	lock := g.locks[int(key[0])%len(g.locks)]
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Try counts a try at the account from the address; success takes it back. When
