@@ -18,8 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"onenow/auth"
 	"onenow/db"
 	"onenow/server/body"
@@ -48,7 +46,7 @@ type Config struct {
 	RegistrationClosed bool           // refuse POST /register/
 	CORSOrigins        []string       // origins whose pages may call the API; none means any
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For and -Proto are believed; none means nobody's
-	MaxConnections     int            // at once, the rest wait; 0 means 1024
+	MaxConnections     int            // of all listeners together; further ones wait; 0 means 1024
 }
 
 // Server is the HTTP API over one database.
@@ -74,7 +72,7 @@ type Server struct {
 	handler  http.Handler
 
 	registrationClosed bool
-	maxConnections     int
+	connections        connections
 }
 
 // New returns a Server with the signing key that is in the database.
@@ -98,7 +96,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers, cfg.DB.Revision),
 		largeLists:         make(chan struct{}, largeLists),
 		registrationClosed: cfg.RegistrationClosed,
-		maxConnections:     cmp.Or(cfg.MaxConnections, defaultMaxConnections),
+		connections:        make(connections, cmp.Or(cfg.MaxConnections, defaultMaxConnections)),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -120,7 +118,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 	return &http.Server{
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 32}, // a connection is one client
+		HTTP2: &http.HTTP2Config{ // a connection is one client
+			MaxConcurrentStreams:          32,
+			MaxReceiveBufferPerConnection: 128 << 10,
+			MaxReceiveBufferPerStream:     64 << 10,
+		},
 		Handler:                      h,
 		TLSConfig:                    config,
 		ReadHeaderTimeout:            headerTimeout,
@@ -134,8 +136,7 @@ func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 }
 
 func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) error {
-	// x/net's, because closing a connection twice must not count twice.
-	l = netutil.LimitListener(l, s.maxConnections)
+	l = s.connections.listen(l)
 	failed := make(chan error, 1)
 	go func() {
 		if srv.TLSConfig != nil {
