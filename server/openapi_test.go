@@ -180,7 +180,7 @@ func TestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("openapi.yaml")
+	text, err := os.ReadFile("docs/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
