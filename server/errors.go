@@ -109,8 +109,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// toAPIError returns the answer to give for err, or nil when it is a fault of
-// ours.
+// toAPIError returns the answer for err, or nil when err is our own fault.
 func toAPIError(err error) *apiError {
 	var answer *apiError
 	if errors.As(err, &answer) {
@@ -128,7 +127,7 @@ func toAPIError(err error) *apiError {
 	if errors.As(err, &tooMany) {
 		return throttled(tooMany.Wait)
 	}
-	if errors.Is(err, context.Canceled) { // nobody is there to read it
+	if errors.Is(err, context.Canceled) { // the client has gone away
 		return &apiError{status: statusClientGone, body: detailBody{"The request was cancelled."}, cause: err}
 	}
 	var clash *db.ClashError
@@ -143,17 +142,24 @@ func toAPIError(err error) *apiError {
 	if !errors.As(err, &refusal) {
 		return nil
 	}
-	switch {
-	case errors.Is(err, db.ErrGone):
-		return errUserGone
-	case errors.Is(err, db.ErrNotFound):
-		return detail(http.StatusNotFound, "%s", refusal.Message)
-	case errors.Is(err, db.ErrForbidden):
-		return detail(http.StatusForbidden, "%s", refusal.Message)
-	case errors.Is(err, db.ErrInvalid):
-		return &apiError{status: http.StatusBadRequest, body: body.FieldError(refusal.Field, refusal.Message)}
-	case errors.Is(err, db.ErrConflict):
-		return detail(http.StatusConflict, "%s", refusal.Message)
+	for _, kind := range kinds {
+		if errors.Is(err, kind.err) {
+			return kind.answer(refusal)
+		}
 	}
 	return nil
+}
+
+// kinds are the answers to each kind of db.Error.
+var kinds = []struct {
+	err    error
+	answer func(*db.Error) *apiError
+}{
+	{db.ErrGone, func(*db.Error) *apiError { return errUserGone }},
+	{db.ErrNotFound, func(e *db.Error) *apiError { return detail(http.StatusNotFound, "%s", e.Message) }},
+	{db.ErrForbidden, func(e *db.Error) *apiError { return detail(http.StatusForbidden, "%s", e.Message) }},
+	{db.ErrConflict, func(e *db.Error) *apiError { return detail(http.StatusConflict, "%s", e.Message) }},
+	{db.ErrInvalid, func(e *db.Error) *apiError {
+		return &apiError{status: http.StatusBadRequest, body: body.FieldError(e.Field, e.Message)}
+	}},
 }

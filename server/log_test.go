@@ -76,7 +76,7 @@ func TestLog(t *testing.T) {
 			if e["route"] == "/vehicles/" && e["status"] == 201.0 && e["user_id"] != 1.0 {
 				t.Errorf("got user %v in %v", e["user_id"], e)
 			}
-		case "a proxy says where requests come from, but is not trusted; if it is yours, start onenow with the flag":
+		case "a connection with X-Forwarded-For comes from an address that is not trusted; if your proxy has that address, start onenow with the flag":
 			if proxy++; e["flag"] != "--trusted-proxy 127.0.0.1" {
 				t.Errorf("got %v", e)
 			}

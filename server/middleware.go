@@ -76,12 +76,15 @@ func ValidOrigin(o string) bool {
 		o == u.Scheme+"://"+u.Host && !strings.ContainsAny(o, "* ")
 }
 
-// noteProxy tells the log, once, of what looks like a proxy that is not trusted:
-// all its clients are one to us then, and slowed down as one.
-func (s *Server) noteProxy(r *http.Request, from netip.Addr) {
-	if (from.IsLoopback() || from.IsPrivate()) && r.Header.Get("X-Forwarded-For") != "" && !s.proxies.trust(from) {
+// noteProxy logs, once, that a connection seems to come from a proxy that is not
+// trusted: all clients of the proxy share one rate limit then. It looks at the
+// other end of the connection and never at an address in a header, because whoever
+// trusts the address of a client lets that client forge its own.
+func (s *Server) noteProxy(r *http.Request) {
+	peer := remote(r)
+	if (peer.IsLoopback() || peer.IsPrivate()) && r.Header.Get("X-Forwarded-For") != "" && !s.proxies.trust(peer) {
 		s.proxyOnce.Do(func() {
-			s.log.Warn("a proxy says where requests come from, but is not trusted; if it is yours, start onenow with the flag", "flag", "--trusted-proxy "+from.String())
+			s.log.Warn("a connection with X-Forwarded-For comes from an address that is not trusted; if your proxy has that address, start onenow with the flag", "flag", "--trusted-proxy "+peer.String())
 		})
 	}
 }
@@ -139,7 +142,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		x := &exchange{ResponseWriter: w, id: newRequestID()}
 		x.client, x.https = s.proxies.client(r)
-		s.noteProxy(r, x.client)
+		s.noteProxy(r)
 		setHeaders(w.Header(), r, x.id)
 		closeAfterChunks(w, r)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -38,6 +41,34 @@ func TestClientAddress(t *testing.T) {
 	for address, want := range map[string]string{"203.0.113.5": "203.0.113.5", "2001:4860:1:2:3::7": "2001:4860:1:2::/64"} {
 		if got := network(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: got %s, want %s", address, got, want)
+		}
+	}
+}
+
+// TestProxyAdvice names only the other end of a connection as a proxy to trust.
+func TestProxyAdvice(t *testing.T) {
+	for name, c := range map[string]struct {
+		remote, forwarded string
+		want              string // the flag; "" for no advice
+	}{
+		"a client behind the proxy":               {"127.0.0.1:1", "192.168.1.20", ""},
+		"a client that names a private address":   {"127.0.0.1:1", "192.168.1.9, 192.168.1.20", ""},
+		"another proxy":                           {"192.168.1.2:1", "203.0.113.5", "--trusted-proxy 192.168.1.2"},
+		"another proxy, and a client that forges": {"192.168.1.2:1", "127.0.0.1, 10.0.0.7", "--trusted-proxy 192.168.1.2"},
+		"a client without the header":             {"192.168.1.20:1", "", ""},
+		"a client on the internet":                {"203.0.113.5:1", "192.168.1.20", ""},
+	} {
+		var log bytes.Buffer
+		s := &Server{proxies: proxies{netip.MustParsePrefix("127.0.0.1/32")}, log: slog.New(slog.NewJSONHandler(&log, nil))}
+		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{}}
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		s.noteProxy(r)
+		s.noteProxy(r)
+		var entry struct{ Flag string }
+		if err := json.Unmarshal(log.Bytes(), &entry); log.Len() > 0 && err != nil || entry.Flag != c.want {
+			t.Errorf("%s: logged %q, %v, want %q once", name, &log, err, c.want)
 		}
 	}
 }
