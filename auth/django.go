@@ -9,28 +9,28 @@ import (
 	"strings"
 )
 
-// Locked is stored as the hash of a user whom no password lets in, until they
-// are given a new one.
+// Locked is stored as the password hash of a user who cannot sign in until somebody
+// sets a new password for them.
 const Locked = "!"
 
-// djangoScheme is what Django's own hashes begin with:
+// djangoScheme is the beginning of Django's hashes:
 // pbkdf2_sha256$<iterations>$<salt>$<hash>
 const djangoScheme = "pbkdf2_sha256$"
 
-// maxIterations bounds what a sign-in can cost: two seconds or so. Django's
-// default has been at 1,500,000 at most.
+// maxIterations limits the time of a sign-in to about two seconds. The highest
+// default of any Django version is 1,500,000.
 const maxIterations = 10_000_000
 
-// FromDjango reports whether Verify can read that hash of Django's.
+// FromDjango reports whether hash is one of Django's that Verify can read.
 func FromDjango(hash string) bool {
 	_, _, _, ok := decodeDjango(hash)
 	return ok
 }
 
-// Pad is to be called when Verify has refused a password for hash. It takes as
-// long as is left for refusing one to take the same for every user and for
-// nobody, where slowest is the stored hash of Django's with the most
-// iterations, "" if there is none. A server keeps its turn meanwhile.
+// Pad makes every refusal take the same time, for each user and for a name without a
+// user. Call it when Verify has refused a password for hash, within the same turn.
+// slowest is the stored hash of Django's with the most iterations, or "" if there is
+// none.
 func Pad(hash, slowest string) {
 	argon, iterations := padding(hash, slowest)
 	if argon {
@@ -41,8 +41,8 @@ func Pad(hash, slowest string) {
 	}
 }
 
-// padding returns what Verify has not done for hash: argon2id, and how many
-// iterations of those that slowest takes.
+// padding returns the work that is left after Verify of hash: whether argon2id is,
+// and how many of the iterations of slowest are.
 func padding(hash, slowest string) (argon bool, iterations int) {
 	most, _, _, _ := decodeDjango(slowest)
 	tried, _, _, argon := decodeDjango(hash)
@@ -61,7 +61,7 @@ func verifyDjango(hash, password string) (bool, error) {
 func deriveDjango(password, salt string, iterations int) []byte {
 	key, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, hashLen)
 	if err != nil {
-		panic(err) // what it refuses is refused by decodeDjango
+		panic(err) // decodeDjango refuses everything that Key refuses
 	}
 	return key
 }

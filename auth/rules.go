@@ -7,14 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// The longest user name and password, in characters.
+// MaxUsername and MaxPassword are the lengths of the longest user name and password,
+// in characters.
 const (
 	MaxUsername = 150
 	MaxPassword = 1024
 )
 
-// UsernameProblem returns why a new user cannot have that name, which the
-// caller has trimmed, in a sentence; "" if they can.
+// UsernameProblem returns a sentence that says why a new user cannot have that name,
+// or "" if they can. The caller has trimmed the name.
 func UsernameProblem(name string) string {
 	switch {
 	case name == "":
@@ -29,9 +30,9 @@ func UsernameProblem(name string) string {
 	return ""
 }
 
-// PasswordProblem returns why nobody can have that password, in a sentence;
-// "" if they can. Any characters will do: length is what OWASP asks for, and
-// how much of it is the shop's to say.
+// PasswordProblem returns a sentence that says why a user cannot have that password,
+// or "" if they can. Any characters are allowed: OWASP asks only for length, and the
+// shop decides how long a password has to be.
 func PasswordProblem(password string) string {
 	switch {
 	case password == "":

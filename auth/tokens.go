@@ -9,7 +9,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Kind is what a token is for, its claim token_type.
+// Kind is the purpose of a token. It is the claim token_type.
 type Kind string
 
 // The kinds of token.
@@ -18,29 +18,29 @@ const (
 	Refresh Kind = "refresh"
 )
 
-// How long tokens live, as the seed's first implementation had it.
+// The lifetimes of tokens are those of the first implementation of the API.
 const (
 	AccessLifetime  = 60 * time.Minute
 	RefreshLifetime = 24 * time.Hour
 )
 
-// Why a token is refused.
+// The reasons to refuse a token.
 var (
 	ErrInvalid   = errors.New("token is invalid")
 	ErrExpired   = errors.New("token is expired")
 	ErrWrongType = errors.New("token has wrong type")
 )
 
-// Claims is what a token says.
+// Claims are the contents of a token.
 type Claims struct {
 	Kind      Kind
 	ID        string // the jti, of 32 hexadecimal digits
 	UserID    int64
 	SignInID  int64
-	ExpiresAt time.Time // to the second
+	ExpiresAt time.Time // in whole seconds
 }
 
-// wireClaims is Claims as JSON, in the order that SimpleJWT writes.
+// wireClaims is Claims as JSON, in the order in which SimpleJWT writes them.
 type wireClaims struct {
 	Kind Kind `json:"token_type"`
 	jwt.RegisteredClaims
@@ -48,26 +48,26 @@ type wireClaims struct {
 	SignInID int64 `json:"sign_in_id"`
 }
 
-// Tokens signs and checks JSON Web Tokens with HS256 and one key. No other
-// algorithm is ever accepted.
+// Tokens signs and verifies JSON Web Tokens with one key and HS256. It accepts no
+// other algorithm.
 type Tokens struct {
 	key    []byte
 	now    func() time.Time
 	parser *jwt.Parser
 }
 
-// NewTokens returns a Tokens that signs with key and lives by the clock now.
+// NewTokens returns a Tokens that signs with key and reads the time from now.
 func NewTokens(key []byte, now func() time.Time) *Tokens {
 	return &Tokens{key: key, now: now, parser: jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithExpirationRequired(),
-		jwt.WithStrictDecoding(), // one signature has one spelling
+		jwt.WithStrictDecoding(), // each signature has only one valid encoding
 		jwt.WithTimeFunc(now),
 	)}
 }
 
-// New returns claims for a new token of that kind, with its own id and its
-// full life before it.
+// New returns the claims of a new token of that kind, with a new id and the full
+// lifetime.
 func (t *Tokens) New(kind Kind, userID int64) Claims {
 	lifetime := AccessLifetime
 	if kind == Refresh {
@@ -83,7 +83,7 @@ func (t *Tokens) New(kind Kind, userID int64) Claims {
 	}
 }
 
-// Sign returns the token that says c.
+// Sign returns the token with the claims c.
 func (t *Tokens) Sign(c Claims) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, wireClaims{
 		Kind: c.Kind,
@@ -97,9 +97,9 @@ func (t *Tokens) Sign(c Claims) (string, error) {
 	}).SignedString(t.key)
 }
 
-// Parse returns what token says, if it is one of ours, of that kind, and
-// still good; otherwise one of the errors above. With ErrExpired come the
-// claims of a token of that kind that was good once.
+// Parse returns the claims of a token that we have signed, of that kind, that has not
+// expired; otherwise it returns one of the errors above. With ErrExpired it also
+// returns the claims, if the token is of that kind.
 func (t *Tokens) Parse(token string, kind Kind) (Claims, error) {
 	var wire wireClaims
 	_, err := t.parser.ParseWithClaims(token, &wire, func(*jwt.Token) (any, error) { return t.key, nil })

@@ -50,7 +50,7 @@ func (s *Server) getBooking(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, b)
 }
 
-// pathBooking returns the principal's booking that r's path names.
+// pathBooking returns the booking of the principal whose id is in r's path.
 func (s *Server) pathBooking(r *http.Request) (db.Booking, error) {
 	id, err := pathID(r)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readBooking takes a booking's fields from r's body, in a partial update only
-// those it has.
+// readBooking reads a booking's fields from r's body. In a partial update, fields may
+// be missing.
 func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial bool) (db.BookingFields, error) {
 	in, err := s.readBody(w, r)
 	if err != nil {
@@ -108,8 +108,8 @@ func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial boo
 		End:     f.Date("end_date"),
 	}
 	if len(f.Errs) > 0 && b.Vehicle != nil {
-		// One answer is to name every failing field, and the database, which
-		// knows the vehicles, will not be asked for this one.
+		// One answer names every field at fault. The booking is not going to be
+		// stored, so that the vehicle has to be looked up here.
 		exists, err := s.db.VehicleExists(r.Context(), *b.Vehicle)
 		if err != nil {
 			return b, err

@@ -14,19 +14,19 @@ import (
 	"onenow/server/limit"
 )
 
-// apiError is an answer that is an error. Its body was written for users.
+// apiError is an error with its answer. The texts in the body are written for users.
 type apiError struct {
 	status int
 	body   any
-	cause  error // for the log; nil when the answer says it all
+	cause  error // for the log; nil when the answer says everything
 
 	retryAfter int // seconds, with 429
 }
 
 func (e *apiError) Error() string { return fmt.Sprintf("%d %v", e.status, e.body) }
 
-// The bodies of errors. Frontends written for Django REST framework tell them
-// apart by their keys.
+// The bodies of errors. Frontends written for Django REST framework distinguish them
+// by their keys.
 type (
 	detailBody struct {
 		Detail string `json:"detail"`
@@ -59,7 +59,7 @@ type (
 	}
 )
 
-// statusClientGone is what the log says where the client did not wait for the
+// statusClientGone is the status in the log when the client has gone away before the
 // answer.
 const statusClientGone = 499
 
@@ -86,10 +86,10 @@ func throttled(wait time.Duration) *apiError {
 	return e
 }
 
-// fail answers with err. What is not written for users stays in the log.
+// fail answers with err. A text that is not written for users goes only to the log.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
-	if x.status != 0 { // too late to say so: what was sent must not pass for the whole
+	if x.status != 0 { // too late for another answer; the client must see that this one is cut off
 		x.cause, x.broken = err, true
 		return
 	}

@@ -20,7 +20,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return err
 }
 
-// toJSON returns v as JSON: compact, in UTF-8, nothing escaped that need not be.
+// toJSON returns v as compact JSON in UTF-8. It escapes only the characters that JSON
+// requires to be escaped.
 func toJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	if err := newEncoder(&buf).Encode(v); err != nil {
@@ -40,5 +41,5 @@ func sendJSON(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // a client that is gone is no error of ours
+	_, _ = w.Write(text) // a client that has gone away is not our error
 }

@@ -25,51 +25,52 @@ func (s *Server) middleware(routes http.Handler, origins []string) http.Handler 
 	return s.observe(s.allowOrigins(origins, routes))
 }
 
-// allowOrigins lets pages of other origins use the API. Tokens travel in a
-// header, never in a cookie, so answering any origin gives a page nothing that
-// its user has not typed into it.
+// allowOrigins lets pages of other origins use the API (CORS). Tokens travel in a
+// header, never in a cookie, so that a page of any origin gets only what its user
+// has given it a token for.
 func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler {
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 	headers := []string{"Authorization", "Content-Type"}
 	c := cors.New(cors.Options{
 		AllowedOrigins:     origins, // none means any
 		AllowedMethods:     methods,
-		AllowedHeaders:     []string{"*"}, // which headers, the answer says below
+		AllowedHeaders:     []string{"*"}, // the headers are named below
 		ExposedHeaders:     []string{"Link", "Retry-After", "X-Request-Id"},
 		MaxAge:             int((24 * time.Hour).Seconds()), // browsers cap it lower
 		OptionsPassthrough: true,                            // the route adds Allow and the 204
 	})
 	return c.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := w.Header(); h.Get("Access-Control-Allow-Methods") != "" {
-			// cors names what was asked for; all of it saves further asking.
+			// cors names only the method and the headers of this request. With all
+			// of them, the browser does not ask again.
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 			h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
-		} else if origin := r.Header.Get("Origin"); s.narrowed && h.Get("Access-Control-Allow-Origin") == "" && origin != baseURL(r) {
+		} else if origin := r.Header.Get("Origin"); s.corsLimited && h.Get("Access-Control-Allow-Origin") == "" && origin != baseURL(r) {
 			s.noteRefused(origin)
 		}
 		next.ServeHTTP(w, r)
 	}))
 }
 
-// maxRefused bounds how many refused origins are told of.
+// maxRefused is how many refused origins are logged at most.
 const maxRefused = 100
 
-// noteRefused tells the log of a refused origin, once.
+// noteRefused logs a refused origin, once.
 func (s *Server) noteRefused(origin string) {
-	if !ValidOrigin(origin) { // nothing that the flag would take
+	if !ValidOrigin(origin) { // the flag would not take it
 		return
 	}
 	s.refusedMu.Lock()
 	defer s.refusedMu.Unlock()
-	if _, told := s.refused[origin]; told || len(s.refused) >= maxRefused {
+	if _, logged := s.refused[origin]; logged || len(s.refused) >= maxRefused {
 		return
 	}
 	s.refused[origin] = struct{}{}
 	s.log.Warn("a page of this origin was refused; to allow it, start onenow with the flag", "origin", origin, "flag", "--cors-origin "+origin)
 }
 
-// ValidOrigin reports whether o is an origin as browsers send it (RFC 6454), of
-// a page that somebody may have meant to call the API.
+// ValidOrigin reports whether o is an origin of a web page, as browsers write it
+// (RFC 6454).
 func ValidOrigin(o string) bool {
 	u, err := url.Parse(o)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(o) <= 300 &&
@@ -89,17 +90,17 @@ func (s *Server) noteProxy(r *http.Request) {
 	}
 }
 
-// exchange is one request and its answer: what is learnt on the way, for the
-// handler and for the log.
+// exchange is one request with its answer. It holds what the middleware and the
+// handler find out about them, for each other and for the log.
 type exchange struct {
 	http.ResponseWriter
 	id     string
-	client netip.Addr    // who sends it
-	https  bool          // whether it came over HTTPS, to us or to a trusted proxy
-	by     *db.Principal // who is signed in; nil for nobody
+	client netip.Addr    // the address of the client
+	https  bool          // whether the request came over HTTPS, to us or to a trusted proxy
+	by     *db.Principal // the signed-in user; nil for a guest
 	status int           // 0 until the header is written
 	bytes  int64
-	cause  error // why the answer is an error, for the log alone
+	cause  error // why the answer is an error; only for the log
 	broken bool  // whether the answer stopped halfway
 
 	releaseBody func() // nil if no body was read
@@ -135,8 +136,8 @@ type exchangeKey struct{}
 // exchangeOf returns the exchange that r belongs to.
 func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
 
-// observe gives each request an id, logs it in one line when it is answered,
-// and answers 500 if its handler panics.
+// observe gives each request an id, logs one line when the request is answered, and
+// answers 500 if the handler panics.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -158,20 +159,20 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 			s.logRequest(r, x, time.Since(start))
 			if x.broken {
-				panic(http.ErrAbortHandler) // net/http's way to cut a connection
+				panic(http.ErrAbortHandler) // makes net/http cut the connection
 			}
 		}()
 		next.ServeHTTP(x, r)
 	})
 }
 
-// setHeaders sets what every answer has.
+// setHeaders sets the headers of every answer.
 func setHeaders(h http.Header, r *http.Request, id string) {
 	h.Set("X-Request-Id", id)
-	h.Set("X-Content-Type-Options", "nosniff") // JSON is never a page
-	h.Set("X-Frame-Options", "DENY")           // nor in one
-	h.Set("Referrer-Policy", "no-referrer")    // nor does it lead anywhere
-	h.Set("Cache-Control", "no-store")         // it is one user's, or a token
+	h.Set("X-Content-Type-Options", "nosniff") // JSON is not a page
+	h.Set("X-Frame-Options", "DENY")           // and belongs in no frame
+	h.Set("Referrer-Policy", "no-referrer")    // its links tell no other site of it
+	h.Set("Cache-Control", "no-store")         // it belongs to one user, or is a token
 	if r.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: a year of HTTPS only
 	}
@@ -188,7 +189,7 @@ func closeAfterChunks(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newRequestID returns 16 hexadecimal digits, to find an answer in the log by.
+// newRequestID returns 16 hexadecimal digits by which an answer is found in the log.
 func newRequestID() string {
 	var b [8]byte
 	for i, n := 0, rand.Uint64(); i < len(b); i, n = i+1, n>>8 {
@@ -197,6 +198,8 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// logRequest logs one line about r. It never logs the path, the query, the body or
+// a header, because a client may have put a secret into any of them.
 func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 	level := slog.LevelInfo
 	if x.status >= 500 && x.status != statusClientGone {
@@ -208,7 +211,7 @@ func (s *Server) logRequest(r *http.Request, x *exchange, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
 		slog.String("method", r.Method[:min(len(r.Method), 32)]),
-		slog.String("route", strings.TrimSuffix(r.Pattern, "{$}")), // never the path: it may hold what a client should not have put there
+		slog.String("route", strings.TrimSuffix(r.Pattern, "{$}")), // the pattern, not the path
 		slog.Int("status", x.status),
 		slog.Duration("took", took),
 		slog.Int64("bytes", x.bytes),

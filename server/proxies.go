@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// proxies are the networks whose word on where a request comes from is
-// believed.
+// proxies are the networks of the trusted proxies: their headers say where a
+// request comes from.
 type proxies []netip.Prefix
 
+// trust reports whether a is the address of a trusted proxy.
 func (p proxies) trust(a netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(a) {
@@ -20,10 +21,10 @@ func (p proxies) trust(a netip.Addr) bool {
 	return false
 }
 
-// client returns the address that r comes from, and whether it came over
-// HTTPS. What proxies add to X-Forwarded-For stands at its right: from there
-// on, the first address that is no trusted proxy's is the client's. What stands
-// left of it, anybody may have written.
+// client returns the address that r comes from, and whether it came over HTTPS.
+// Each proxy adds an address at the right end of X-Forwarded-For. Read from there,
+// the first address that does not belong to a trusted proxy is the client's.
+// Anybody may have written the addresses to the left of it.
 func (p proxies) client(r *http.Request) (from netip.Addr, https bool) {
 	from, https = remote(r), r.TLS != nil
 	if !p.trust(from) {
@@ -36,13 +37,14 @@ func (p proxies) client(r *http.Request) (from netip.Addr, https bool) {
 	for i := len(hops) - 1; i >= 0 && p.trust(from); i-- {
 		hop, err := parseHop(strings.TrimSpace(hops[i]))
 		if err != nil {
-			break // nobody that we trust wrote that
+			break // no trusted proxy wrote this
 		}
 		from = hop
 	}
 	return from, https
 }
 
+// lastOf returns the last item of a list with commas.
 func lastOf(list string) string {
 	return strings.TrimSpace(list[strings.LastIndex(list, ",")+1:])
 }
@@ -51,7 +53,7 @@ func lastOf(list string) string {
 func remote(r *http.Request) netip.Addr {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // no network, in a test
+		return netip.Addr{} // in a test, without a network
 	}
 	return a.Addr().Unmap().WithZone("")
 }
@@ -65,8 +67,9 @@ func parseHop(s string) (netip.Addr, error) {
 	return a.Unmap().WithZone(""), err
 }
 
-// network returns what to limit a client by: its address, or of IPv6 its /64,
-// which is the least that anybody has.
+// network returns the key by which a client is limited: its address, or for IPv6
+// its /64 network, because every client of a provider has at least that many
+// addresses.
 func network(a netip.Addr) string {
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {

@@ -11,7 +11,7 @@ import (
 	"onenow/server/docs"
 )
 
-// methods are what a route answers to, in the order that Allow lists them.
+// methods are the methods of a route, in the order in which Allow lists them.
 type methods []method
 
 type method struct {
@@ -53,7 +53,8 @@ func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/openapi.json", anyone, methods{{"GET", s.docs}})
 }
 
-// routes answers each path of the API, with and without a slash at its end.
+// routes returns the handler of all routes, each with and without a slash at its
+// end.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	s.eachRoute(func(path string, who access, m methods) {
@@ -71,7 +72,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if !clean(r.URL.Path) { // which the mux would redirect
+		if !clean(r.URL.Path) { // the mux would redirect it
 			return errPathNotFound
 		}
 		mux.ServeHTTP(w, r)
@@ -85,7 +86,8 @@ func clean(p string) bool {
 	return p == "/" || strings.HasPrefix(p, "/") && strings.TrimSuffix(p, "/") == path.Clean(p)
 }
 
-// route answers one path: it lets in who may, then finds the method.
+// route returns the handler of one path. It checks the access first, then the
+// method.
 func (s *Server) route(who access, m methods) http.Handler {
 	handlers := map[string]handler{}
 	var names []string
@@ -100,7 +102,7 @@ func (s *Server) route(who access, m methods) http.Handler {
 	allow := strings.Join(append(names, "OPTIONS"), ", ")
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method == http.MethodOptions { // a browser asks before it sends a token
+		if r.Method == http.MethodOptions { // a CORS preflight has no token
 			w.Header().Set("Allow", allow)
 			w.WriteHeader(http.StatusNoContent)
 			return nil
@@ -117,7 +119,8 @@ func (s *Server) route(who access, m methods) http.Handler {
 	})
 }
 
-// handle makes an http.Handler of h, whose error becomes the answer.
+// handle returns an http.Handler that calls h and answers with the error that h
+// returns.
 func (s *Server) handle(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -126,8 +129,8 @@ func (s *Server) handle(h handler) http.Handler {
 	})
 }
 
-// root names the collections, as Django REST framework's router does, and leads
-// a browser to the page about them.
+// root answers with links to the collections, as the router of Django REST framework
+// does. It redirects a browser to the page about the API.
 func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", "Accept")
 	if wantsPage(r) {
@@ -179,8 +182,8 @@ func (s *Server) otherDocs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// baseURL returns the scheme and host by which the client reached us, or ""
-// if it names no host, as HTTP/1.0 may.
+// baseURL returns the scheme and host that the client has used, or "" if the request
+// names no host, as in HTTP/1.0.
 func baseURL(r *http.Request) string {
 	if r.Host == "" {
 		return ""
@@ -195,12 +198,12 @@ type status struct {
 	Status string `json:"status"`
 }
 
-// healthz says that the process is up.
+// healthz answers that the process is up.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, status{"ok"})
 }
 
-// readyz says whether the database answers and takes writes.
+// readyz answers whether the database can be read and written.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := s.db.Ready(r.Context()); err != nil {
 		if toAPIError(err) != nil {

@@ -1,6 +1,5 @@
-// Package server answers onenow's REST API over HTTP: routes, what requests
-// may say, and what answers look like. What is true of the shop's data is
-// package db's to know.
+// Package server answers the requests of onenow's REST API over HTTP. It has the
+// routes, the handlers and the answers; the rules of the shop are in package db.
 package server
 
 import (
@@ -24,8 +23,8 @@ import (
 	"onenow/server/limit"
 )
 
-// How long a connection may take. A slow client holds nothing but its own
-// connection, but those are limited, too.
+// The time limits of a connection. A slow client occupies only its own connection,
+// and the number of connections is limited too.
 const (
 	headerTimeout   = 10 * time.Second
 	readTimeout     = 30 * time.Second
@@ -38,15 +37,15 @@ const (
 	defaultMaxConnections = 1024
 )
 
-// Config is what a Server needs.
+// Config configures a Server.
 type Config struct {
-	DB     *db.DB       // where everything is kept; required
-	Logger *slog.Logger // one line a request, and what the owner should know; nil discards
+	DB     *db.DB       // required
+	Logger *slog.Logger // gets one line per request, and warnings for the owner; nil discards them
 
 	RegistrationClosed bool           // refuse POST /register/
 	CORSOrigins        []string       // origins whose pages may call the API; none means any
-	TrustedProxies     []netip.Prefix // whose X-Forwarded-For and -Proto are believed; none means nobody's
-	MaxConnections     int            // of all listeners together; further ones wait; 0 means 1024
+	TrustedProxies     []netip.Prefix // networks whose X-Forwarded-For and -Proto headers are trusted; none means no network
+	MaxConnections     int            // of all listeners together; further connections wait; 0 means 1024
 }
 
 // Server is the HTTP API over one database.
@@ -61,10 +60,11 @@ type Server struct {
 
 	largeLists chan struct{} // holds one element for each large list that is being sent
 
-	proxyOnce sync.Once // for the warning of a proxy that is not trusted
-	narrowed  bool      // whether only some origins may call
-	refusedMu sync.Mutex
-	refused   map[string]struct{} // the origins that the log has been told of
+	proxyOnce sync.Once // for the warning about a proxy that is not trusted
+
+	corsLimited bool // whether only pages of some origins may call the API
+	refusedMu   sync.Mutex
+	refused     map[string]struct{} // the refused origins that are in the log
 
 	tokens   *auth.Tokens
 	verified *cache[db.Revision, string, verifiedToken]
@@ -75,7 +75,7 @@ type Server struct {
 	connections        connections
 }
 
-// New returns a Server with the signing key that is in the database.
+// New returns a Server. It reads the key that signs tokens from the database.
 func New(ctx context.Context, cfg Config) (*Server, error) {
 	key, err := cfg.DB.SigningKey(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		registers:          limit.NewLimiter(100, time.Second, cfg.DB.Now),
 		proxies:            cfg.TrustedProxies,
 		bodies:             body.NewReader(),
-		narrowed:           len(cfg.CORSOrigins) > 0,
+		corsLimited:        len(cfg.CORSOrigins) > 0,
 		refused:            map[string]struct{}{},
 		tokens:             auth.NewTokens(key, cfg.DB.Now),
 		verified:           newCache[db.Revision, string, verifiedToken](maxVerified, cfg.DB.Revision),
@@ -108,13 +108,14 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve answers what arrives at l until ctx ends. Then it stops accepting,
-// lets running requests finish, for 10 seconds at most, and returns nil.
+// Serve answers the requests that arrive at l until ctx ends. Then it accepts no
+// more connections, gives the requests in progress up to 10 seconds to finish, and
+// returns nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return s.serve(ctx, s.httpServer(s, nil), l)
 }
 
-// httpServer is an http.Server for the open internet; config is nil for plain
+// httpServer returns an http.Server for the open internet. config is nil for plain
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 	return &http.Server{
@@ -159,8 +160,8 @@ func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) er
 	return nil
 }
 
-// serverLog takes what net/http has to say into the log, but for handshakes
-// that fail: on the open internet they do all day.
+// serverLog writes the messages of net/http to the log, except about TLS handshakes
+// that fail: on the open internet, scanners cause them all day.
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Write(line []byte) (int, error) {

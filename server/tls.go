@@ -18,15 +18,16 @@ import (
 	"onenow/db"
 )
 
-// ACME is how to get certificates from a certificate authority (RFC 8555).
+// ACME configures how to get certificates from a certificate authority (RFC 8555).
 type ACME struct {
 	Domains   []string // the names to serve; at least one
-	Directory string   // the authority's; Let's Encrypt's if empty
+	Directory string   // the URL of the authority's directory; empty means Let's Encrypt
 }
 
-// ServeTLS is Serve with HTTPS on one listener, for whose certificates it sees
-// by itself, and on the other, plain HTTP, the authority's challenges and
-// redirects to HTTPS. Account and certificates are kept in the database.
+// ServeTLS is Serve with HTTPS on one listener. It gets and renews the certificates
+// itself. On the other listener, for plain HTTP, it answers the challenges of the
+// certificate authority and redirects everything else to HTTPS. The account and the
+// certificates are stored in the database.
 func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME) error {
 	m := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
@@ -39,7 +40,7 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 	getCertificate := config.GetCertificate
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := getCertificate(hello)
-		if err != nil && slices.Contains(a.Domains, hello.ServerName) { // not for any scanner's name
+		if err != nil && slices.Contains(a.Domains, hello.ServerName) { // scanners ask for any name
 			s.log.Warn("no certificate", "domain", hello.ServerName, "error", err)
 		}
 		return cert, err
@@ -56,8 +57,8 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 	return errors.Join(err, <-done)
 }
 
-// redirectTo sends clients from http to https. 308 keeps the method, which 301
-// makes a GET.
+// redirectTo returns a handler that redirects clients from http to https. Status 308
+// keeps the method; after a 301, clients send a GET.
 func (s *Server) redirectTo(domains []string, https *net.TCPAddr) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if !strings.HasPrefix(r.URL.Path, "/") {
@@ -67,7 +68,7 @@ func (s *Server) redirectTo(domains []string, https *net.TCPAddr) http.Handler {
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if !slices.Contains(domains, host) { // an address, or somebody else's name
+		if !slices.Contains(domains, host) { // an IP address, or a name that is not ours
 			host = domains[0]
 		}
 		if https.Port != 443 {

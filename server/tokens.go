@@ -9,10 +9,10 @@ import (
 	"onenow/db"
 )
 
-// principal returns the user who sends r, on routes for those who are signed in.
+// principal returns the user who sends r, on a route for signed-in users.
 func principal(r *http.Request) db.Principal { return *exchangeOf(r).by }
 
-// The messages of refused tokens.
+// tokenMessages are the messages about refused tokens.
 var tokenMessages = map[error]string{
 	auth.ErrInvalid:   "Token is invalid",
 	auth.ErrExpired:   "Token is expired",
@@ -23,14 +23,14 @@ var tokenMessages = map[error]string{
 func accessRefused(err error) *apiError {
 	return &apiError{status: http.StatusUnauthorized, body: tokenBody{
 		Detail:   "Given token not valid for any token type",
-		Code:     "token_not_valid",
+		Code:     "verifiednot_valid",
 		Messages: []tokenMessage{{"AccessToken", string(auth.Access), tokenMessages[err]}},
 	}}
 }
 
 // refreshRefused is the answer to a bad refresh token.
 func refreshRefused(err error) *apiError {
-	return &apiError{status: http.StatusUnauthorized, body: codeBody{tokenMessages[err], "token_not_valid"}}
+	return &apiError{status: http.StatusUnauthorized, body: codeBody{tokenMessages[err], "verifiednot_valid"}}
 }
 
 var (
@@ -47,21 +47,21 @@ func signedIn(s *Server, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	known, err := s.verified.find(token, func() (verifiedToken, int, error) {
+	verified, err := s.verified.find(token, func() (verifiedToken, int, error) {
 		v, err := s.verify(r, token)
 		return v, 1, err
 	})
 	if err != nil {
 		return err
 	}
-	if !s.db.Now().Before(known.expiresAt) {
+	if !s.db.Now().Before(verified.expiresAt) {
 		return accessRefused(auth.ErrExpired)
 	}
-	exchangeOf(r).by = known.by
+	exchangeOf(r).by = verified.by
 	return nil
 }
 
-// verify finds whose access token that is, or returns the 401.
+// verify returns the user of an access token, or the 401.
 func (s *Server) verify(r *http.Request, token string) (verifiedToken, error) {
 	claims, err := s.tokens.Parse(token, auth.Access)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) verify(r *http.Request, token string) (verifiedToken, error) {
 // bearerToken returns the token in r's Authorization header. The scheme may be
 // in any case (RFC 9110, section 11.1).
 func bearerToken(r *http.Request) (string, error) {
-	// Several headers are one with commas (RFC 9110, section 5.3).
+	// Several headers count as one header with commas (RFC 9110, section 5.3).
 	parts := strings.Fields(strings.Join(r.Header["Authorization"], ","))
 	switch {
 	case len(parts) == 0 || !strings.EqualFold(parts[0], "Bearer"):
@@ -89,14 +89,14 @@ func bearerToken(r *http.Request) (string, error) {
 	case len(parts) != 2:
 		return "", errBadHeader
 	}
-	return strings.Clone(parts[1]), nil // the cache keeps it, and is not to keep the whole header
+	return strings.Clone(parts[1]), nil // a copy, because the cache would keep the whole header in memory
 }
 
 // maxVerified is how many verified tokens are cached: about a megabyte.
 const maxVerified = 2048
 
-// verifiedToken saves checking an access token's signature and sign-in again,
-// until it expires or anything is written, by any process.
+// verifiedToken is the result of verifying an access token. It holds until the
+// token expires or any process writes to the database.
 type verifiedToken struct {
 	by        *db.Principal
 	expiresAt time.Time

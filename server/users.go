@@ -22,7 +22,7 @@ type tokenPair struct {
 	Refresh string `json:"refresh"`
 }
 
-// registerError is a refusal in the shape that POST /register/ alone has.
+// registerError is a refusal of POST /register/, which has a shape of its own.
 func registerError(status int, text string) *apiError {
 	return &apiError{status: status, body: registerBody{text}}
 }
@@ -53,7 +53,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	taken := registerError(http.StatusBadRequest, "Username already exists.")
 	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNotFound) {
-		return cmp.Or(err, error(taken)) // before a hash is made for nothing
+		return cmp.Or(err, error(taken)) // before the server makes a hash for nothing
 	}
 	hash, err := s.hash(r, password)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, message{"User created successfully."})
 }
 
-// login exchanges a name and a password for tokens.
+// login exchanges a user name and a password for tokens.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.readBody(w, r)
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *Server) checkPassword(r *http.Request, name string, user db.User, passw
 	return newHash, nil
 }
 
-// hash returns a hash of password when it is its turn.
+// hash waits for a turn and returns a hash of password.
 func (s *Server) hash(r *http.Request, password string) (string, error) {
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
@@ -197,8 +197,8 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	return s.writeTokens(w, next)
 }
 
-// readRefreshToken returns the claims of the refresh token in r's body, or of
-// an expired one with its refusal.
+// readRefreshToken returns the claims of the refresh token in r's body. For an
+// expired token it returns both the claims and the 401.
 func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.Claims, error) {
 	b, err := s.readBody(w, r)
 	if err != nil {
@@ -216,12 +216,12 @@ func (s *Server) readRefreshToken(w http.ResponseWriter, r *http.Request) (auth.
 	return claims, nil
 }
 
-// stored is what the database keeps of a refresh token.
+// stored returns the part of a refresh token that the database stores.
 func stored(c auth.Claims) db.RefreshToken {
 	return db.RefreshToken{ID: c.ID, SignIn: db.SignInID(c.SignInID), ExpiresAt: c.ExpiresAt}
 }
 
-// writeTokens answers with that refresh token and a new access token.
+// writeTokens answers with a refresh token and a new access token of its sign-in.
 func (s *Server) writeTokens(w http.ResponseWriter, refresh auth.Claims) error {
 	access := s.tokens.New(auth.Access, refresh.UserID)
 	access.SignInID = refresh.SignInID
@@ -236,13 +236,14 @@ func (s *Server) writeTokens(w http.ResponseWriter, refresh auth.Claims) error {
 	return writeJSON(w, http.StatusOK, pair)
 }
 
-// logout ends the sign-in of the refresh token given, if it has not ended.
+// logout ends the sign-in of the refresh token in the body. If the sign-in has
+// ended already, the answer is the same.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	claims, err := s.readRefreshToken(w, r)
 	if err != nil && claims.ID == "" {
 		return err
 	}
-	// An expired token has been exchanged, or its sign-in is over anyway.
+	// An expired token is fine: it has been exchanged, or its sign-in has ended.
 	if claims.UserID != int64(principal(r).User) {
 		return refreshRefused(auth.ErrInvalid)
 	}
@@ -301,7 +302,7 @@ func (s *Server) replacePassword(r *http.Request, f *body.Fields) error {
 	return s.db.SetPassword(r.Context(), user, hash)
 }
 
-// me says who is signed in.
+// me answers with the signed-in user.
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, struct {
 		ID       db.UserID `json:"id"`

@@ -7,7 +7,7 @@ import (
 	"onenow/server/body"
 )
 
-// Limits of a vehicle's fields. The first car was made in 1886; next year's
+// The limits of a vehicle's fields. The first car was made in 1886. Next year's
 // models are sold this year.
 const (
 	maxMake  = 50
@@ -19,7 +19,7 @@ const (
 // vehicleBody is a vehicle as clients see it.
 type vehicleBody struct {
 	db.Vehicle
-	User string `json:"user"` // its owner's name
+	User string `json:"user"` // the name of the owner
 }
 
 func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
@@ -73,7 +73,7 @@ func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
 }
 
-// pathVehicle returns the principal's vehicle that r's path names.
+// pathVehicle returns the vehicle of the principal whose id is in r's path.
 func (s *Server) pathVehicle(r *http.Request) (db.Vehicle, error) {
 	id, err := pathID(r)
 	if err != nil {
@@ -117,8 +117,8 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readVehicle takes a vehicle's fields from r's body, in a partial update only
-// those it has.
+// readVehicle reads a vehicle's fields from r's body. In a partial update, fields may
+// be missing.
 func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial bool) (db.VehicleFields, error) {
 	b, err := s.readBody(w, r)
 	if err != nil {

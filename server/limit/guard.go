@@ -18,8 +18,9 @@ type Guard struct {
 	known     *Limiter
 }
 
-// How many failures there may be at once. People mistype, and an office may
-// share one address; a list of common passwords is longer than both.
+// accountTries and addressTries are how many failures there may be at once. People
+// mistype, and an office may share one address; a list of common passwords is longer
+// than both.
 const (
 	accountTries = 30
 	addressTries = 100
