@@ -51,14 +51,13 @@ func TestUnreadableHashes(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v", hash, ok, err, auth.ErrHash)
 		}
 	}
-	// Nobody has an empty hash, and no password.
+	// An empty hash stands for a user who does not exist, and matches no password.
 	if ok, err := auth.Verify("", ""); ok || err != nil {
 		t.Errorf("got %v, %v for nobody", ok, err)
 	}
 }
 
-// TestTurns takes all the turns there are, and one too many with a client that
-// goes away.
+// TestTurns takes all turns, and one more for a client that goes away while it waits.
 func TestTurns(t *testing.T) {
 	turns := auth.NewTurns()
 	var done func()

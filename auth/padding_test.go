@@ -2,8 +2,8 @@ package auth
 
 import "testing"
 
-// TestPadding adds up what is done for a refused password: for each hash, and
-// for nobody, argon2id once and as many iterations as the slowest takes.
+// TestPadding adds up the work of refusing a password: for each hash, and for a user who
+// does not exist, it is argon2id once and as many iterations as the slowest hash has.
 func TestPadding(t *testing.T) {
 	const (
 		slow  = "pbkdf2_sha256$300000$abcdefghijklmnopqrstuv$ZcmDLV3EEDxymtLobJ+MyDvGn3cVkyFOI7bbMyHzZzI="
@@ -16,7 +16,7 @@ func TestPadding(t *testing.T) {
 		for slowest, want := range map[string]int{"": done.iterations, quick: max(1000, done.iterations), slow: 300_000} {
 			argon, iterations := padding(hash, slowest)
 			if argon == done.argon || iterations+done.iterations != want {
-				t.Errorf("%q beside %q: got argon2id %v and %d iterations in addition to %+v, want each once and %d", hash, slowest, argon, iterations, done, want)
+				t.Errorf("%q where %q is the slowest: got argon2id %v and %d iterations in addition to %+v, want each once and %d", hash, slowest, argon, iterations, done, want)
 			}
 		}
 	}

@@ -7,25 +7,25 @@ import (
 	"testing"
 )
 
-// TestEveryMethodOfEveryPath asks each path with each method as its owner, as
-// another user and as a guest.
+// TestEveryMethodOfEveryPath sends each method to each path as the owner, as another
+// user and as a guest.
 func TestEveryMethodOfEveryPath(t *testing.T) {
 	all := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"}
 	const (
 		login = `{"username":"shop","password":"pass123"}`
 		car   = `{"make":"Kia","model":"Rio","year":2022,"plate":"NEW1"}`
 		rent  = `{"vehicle":1,"start_date":"2026-01-01","end_date":"2026-01-02"}`
-		// What another user's body may say: their own car.
+		// another user's body names their own car
 		theirs = `{"vehicle":3,"start_date":"2026-01-01","end_date":"2026-01-02"}`
 	)
 	for _, route := range []struct {
 		path   string
 		allow  string
 		public bool
-		row    bool           // the owner's alone
+		row    bool           // belongs to the owner only
 		body   string         // of POST, PUT and PATCH
-		status map[string]int // of what is allowed
-		absent string         // the 404 of others
+		status map[string]int // of the allowed methods
+		absent string         // the 404 that other users get
 	}{
 		{path: "/", allow: "GET, HEAD, OPTIONS", public: true, status: map[string]int{"GET": 200}},
 		{path: "/healthz", allow: "GET, HEAD, OPTIONS", public: true, status: map[string]int{"GET": 200}},
@@ -52,7 +52,7 @@ func TestEveryMethodOfEveryPath(t *testing.T) {
 			if route.path != "/" {
 				paths = append(paths, strings.TrimSuffix(route.path, "/"))
 			}
-			// Those who may not first: they must change nothing.
+			// Guests and other users come first: they must change nothing.
 			for _, who := range []string{"guest", "other", "owner"} {
 				token := map[string]string{"other": f.other, "owner": f.me}[who]
 				for i, method := range all {
@@ -97,14 +97,14 @@ func TestEveryMethodOfEveryPath(t *testing.T) {
 					}
 				}
 			}
-			if route.row { // deleted by its owner alone, and once
+			if route.row { // the owner has deleted it
 				f.as(t).send("DELETE", route.path, f.me, nil).want(t, 404, route.absent)
 			}
 		})
 	}
 }
 
-// TestHEAD answers as GET does, without the body.
+// TestHEAD wants the answer of GET, without the body.
 func TestHEAD(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{"/", "/healthz", "/me/", "/vehicles/", "/vehicles/1/", "/vehicles/99/", "/bookings/?limit=1", "/nowhere"} {
@@ -120,7 +120,7 @@ func TestHEAD(t *testing.T) {
 	}
 }
 
-// TestOwnersAreApart has two owners do everything and see only their own.
+// TestOwnersAreApart has two owners list their rows: each sees only their own.
 func TestOwnersAreApart(t *testing.T) {
 	f := newFixture(t)
 	for _, c := range []struct{ token, vehicles, bookings string }{{f.me, "[1 2]", "[1]"}, {f.other, "[3]", "[2]"}} {
@@ -131,7 +131,7 @@ func TestOwnersAreApart(t *testing.T) {
 			t.Errorf("got bookings %s, want %s", got, c.bookings)
 		}
 	}
-	// The span that the other's car is taken for is free for mine.
+	// The other owner's booking leaves the same days free for my cars.
 	if got := f.send("GET", "/vehicles/?available_from=2025-07-20&available_to=2025-07-25", f.me, nil).ids(t); got != "[2]" {
 		t.Errorf("got free vehicles %s, want [2]", got)
 	}

@@ -28,36 +28,35 @@ import (
 	"onenow/server"
 )
 
-// The benchmarks compare each answer with that of a bare net/http handler that
-// sends the same bytes to the same clients: a number that means the same on
-// every machine. Both are asked in turns, over TCP, by clients that cost as
-// little as clients can.
+// The benchmarks compare the server with a bare net/http handler that sends the same
+// bytes to the same clients, which gives a number that means the same on every
+// machine. The clients, which cost as little as possible, ask both in turns over TCP.
 
 const (
 	benchClients = 32
-	benchRound   = 4096 // requests to the one before it is the other's turn
-	fleet        = 20   // vehicles of the one owner
+	benchRound   = 4096 // requests to one of the two before the other one's turn
+	fleet        = 20   // vehicles of the only owner
 	past         = 20_000
 	longPast     = 2_000_000
 
 	month = "/bookings/?from=2025-07-01&to=2025-08-01" // of 200 bookings
 )
 
-// target is something to send requests to.
+// target is a server with the requests to send to it.
 type target struct {
 	addr    string
-	request func() []byte // the next request; called by many at once
-	status  int           // what the answers have
+	request func() []byte // returns the next request; called by many clients at once
+	status  int           // of the answers
 }
 
-// benchShop is a shop with a past: an owner with 20 vehicles, each booked for
-// three days after three days from 2020-01-01 on, so that a month has 200
+// benchShop is a shop with many old bookings. Its owner has 20 vehicles. Each is booked
+// for three days, then free for three, from 2020-01-01 on, so that a month has 200
 // bookings.
 type benchShop struct {
 	path  string
 	addr  string
 	token string
-	next  atomic.Int64 // the next booking's number
+	next  atomic.Int64 // the number of the next booking
 }
 
 func newBenchShop(b *testing.B, bookings int) *benchShop {
@@ -75,7 +74,7 @@ func newBenchShop(b *testing.B, bookings int) *benchShop {
 	return shop
 }
 
-// benchFile makes the file of a benchShop.
+// benchFile creates the file of a benchShop.
 func benchFile(b *testing.B, bookings int) (path string) {
 	b.Helper()
 	path = filepath.Join(b.TempDir(), "onenow.db")
@@ -96,14 +95,14 @@ func benchFile(b *testing.B, bookings int) (path string) {
 	return path
 }
 
-// get is GET path, as a browser's fetch says it.
+// get is GET path with the headers of a browser's fetch.
 func (s *benchShop) get(path string) target {
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + s.addr + "\r\nAccept: */*\r\nAuthorization: Bearer " + s.token + "\r\n\r\n")
 	return target{s.addr, func() []byte { return request }, 200}
 }
 
-// fresh is get of what nobody has asked for: a parameter that no list knows is
-// passed over.
+// fresh is get with another unknown parameter each time, which lists ignore, so that
+// no answer is cached.
 func (s *benchShop) fresh(path string) target {
 	between := "?"
 	if strings.Contains(path, "?") {
@@ -113,13 +112,13 @@ func (s *benchShop) fresh(path string) target {
 	return target{s.addr, func() []byte { return s.get(path + between + "n=" + strconv.FormatInt(n.Add(1), 10)).request() }, 200}
 }
 
-// slot is what the nth booking books.
+// slot returns the vehicle and the days of the nth booking.
 func slot(n int) (vehicle int, start, end string) {
 	day := time.Date(2020, 1, 1+3*(n/fleet), 0, 0, 0, 0, time.UTC)
 	return 1 + n%fleet, day.Format(time.DateOnly), day.AddDate(0, 0, 3).Format(time.DateOnly)
 }
 
-// post is POST /bookings/, each time of a day that is free.
+// post is POST /bookings/, each time for free days.
 func (s *benchShop) post() target {
 	return target{s.addr, func() []byte {
 		vehicle, start, end := slot(int(s.next.Add(1) - 1))
@@ -128,7 +127,7 @@ func (s *benchShop) post() target {
 	}, 201}
 }
 
-// bare is a server that does nothing but answer t's requests with t's bytes.
+// bare is a server that only answers the requests of t with the bytes of t's answer.
 func bare(b *testing.B, t target) target {
 	b.Helper()
 	c := dial(b, t.addr)
@@ -159,7 +158,7 @@ func bare(b *testing.B, t target) target {
 	return t
 }
 
-// client is a connection to a server that is kept alive.
+// client is a kept-alive connection to a server.
 type client struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -176,7 +175,8 @@ func dial(b *testing.B, addr string) *client {
 	return &client{conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}
 }
 
-// do sends t's next request and returns the answer's body, until the next do.
+// do sends the next request of t and returns the body of the answer, which is valid
+// until the next do.
 func (c *client) do(t target) ([]byte, error) {
 	if _, err := c.conn.Write(t.request()); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (c *client) do(t target) ([]byte, error) {
 	}
 }
 
-// read reads n bytes more of the body.
+// read reads another n bytes of the body.
 func (c *client) read(n int) error {
 	had := len(c.body)
 	c.body = slices.Grow(c.body, n)[:had+n]
@@ -233,10 +233,10 @@ func (c *client) read(n int) error {
 	return err
 }
 
-// swarm is what many clients of one target do at once.
+// swarm is many clients that send requests to one target at once.
 type swarm struct {
 	target  target
-	timed   bool // each request
+	timed   bool // whether to record the time of each request
 	clients []*client
 }
 
@@ -251,7 +251,7 @@ func newSwarm(b *testing.B, t target, clients int) *swarm {
 	return s
 }
 
-// run sends n requests, or fewer if ctx ends, and returns how long that took.
+// run sends n requests, or fewer if ctx ends, and returns the time that they took.
 func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 	b.Helper()
 	var sent atomic.Int64
@@ -275,9 +275,9 @@ func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 	return time.Since(began)
 }
 
-// compare sends b.N requests to each of two, in turns, and reports the time of
-// the other in proportion to ours: 0.5 is half as fast. What is reported per
-// request is ours and the client's.
+// compare sends b.N requests to each of two targets, in turns, and reports the time of
+// the other one divided by ours: 0.5 means that we take twice as long. The time per
+// request is that of our server and the client together.
 func compare(b *testing.B, clients int, ours, other target) {
 	b.Helper()
 	us, them := newSwarm(b, ours, clients), newSwarm(b, other, clients)
@@ -296,8 +296,8 @@ func compare(b *testing.B, clients int, ours, other target) {
 	b.ReportMetric(float64(their)/float64(our), "ratio")
 }
 
-// BenchmarkRead asks for the same again and again, which is answered from
-// memory, and for what nobody has asked for, which is not.
+// BenchmarkRead asks for the same again and again, which the cache answers, and then
+// for something new each time ("fresh").
 func BenchmarkRead(b *testing.B) {
 	s := newBenchShop(b, past)
 	for _, bench := range []struct{ name, path string }{
@@ -316,24 +316,23 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkReadAll sends the whole past.
+// BenchmarkReadAll reads all bookings.
 func BenchmarkReadAll(b *testing.B) {
 	s := newBenchShop(b, past)
 	t := s.get("/bookings/")
 	compare(b, benchClients, t, bare(b, t))
 }
 
-// BenchmarkPost: a booking on disk before the answer.
+// BenchmarkPost creates bookings. Each is on the disk before the answer.
 func BenchmarkPost(b *testing.B) {
 	s := newBenchShop(b, past)
 	t := s.post()
 	compare(b, benchClients, t, bare(b, t))
 }
 
-// BenchmarkPostLatency compares one client's booking, from request to answer,
-// with a bare handler's answer and after it a commit of the row by prepared
-// statements; and with that commit alone. It compares medians: a disk has its
-// moods.
+// BenchmarkPostLatency compares one client's booking, from request to answer, with the
+// answer of a bare handler followed by a commit of the row with prepared statements,
+// and with that commit alone. It compares medians, because the times of a disk vary.
 func BenchmarkPostLatency(b *testing.B) {
 	s := newBenchShop(b, past)
 	one, post := dial(b, s.addr), s.post()
@@ -366,7 +365,7 @@ func BenchmarkPostLatency(b *testing.B) {
 	b.ReportMetric(float64(commits.percentile(50).Microseconds()), "commit-µs")
 }
 
-// times are how long a thing took, again and again.
+// times are the durations of many runs.
 type times []time.Duration
 
 func (t *times) add(do func()) {
@@ -380,8 +379,8 @@ func (t times) percentile(p int) time.Duration {
 	return t[len(t)*p/100]
 }
 
-// committer opens the file at path as onenow does, and returns what stores a
-// booking without it, and what moves the log into the file.
+// committer opens the file at path as onenow does. commit stores a booking without
+// onenow, and checkpoint moves the log into the file.
 func committer(b *testing.B, path string) (commit, checkpoint func()) {
 	b.Helper()
 	file, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)&_pragma=foreign_keys(1)&_pragma=cache_size(-4000)")
@@ -415,16 +414,16 @@ func committer(b *testing.B, path string) (commit, checkpoint func()) {
 	}, func() { move() }
 }
 
-// BenchmarkLongPast compares what is answered from a long past with the same
-// from a short one: what grows with the past has a ratio below 1.
+// BenchmarkLongPast compares a shop with very many old bookings with one that has
+// fewer: the ratio is below 1 where the time grows with their number.
 func BenchmarkLongPast(b *testing.B) {
 	short, long := newBenchShop(b, past), newBenchShop(b, longPast)
 	b.Run("month", func(b *testing.B) { compare(b, benchClients, long.fresh(month), short.fresh(month)) })
 	b.Run("post", func(b *testing.B) { compare(b, benchClients, long.post(), short.post()) })
 }
 
-// BenchmarkReadWhileWriting compares the 99th percentile of how long readers
-// wait while nobody writes with that while as many write as can.
+// BenchmarkReadWhileWriting compares the 99th percentile of the times of 32 readers without
+// writers and with benchClients writers.
 func BenchmarkReadWhileWriting(b *testing.B) {
 	s := newBenchShop(b, past)
 	for _, bench := range []struct{ name, path string }{
@@ -432,8 +431,8 @@ func BenchmarkReadWhileWriting(b *testing.B) {
 		{"month", month},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			alone, beside := newSwarm(b, s.get(bench.path), 32), newSwarm(b, s.get(bench.path), 32)
-			alone.timed, beside.timed = true, true
+			alone, busy := newSwarm(b, s.get(bench.path), 32), newSwarm(b, s.get(bench.path), 32)
+			alone.timed, busy.timed = true, true
 			writers := newSwarm(b, s.post(), benchClients)
 			b.ResetTimer()
 			for left := b.N; left > 0; left -= benchRound {
@@ -445,18 +444,18 @@ func BenchmarkReadWhileWriting(b *testing.B) {
 					defer close(stopped)
 					writers.run(ctx, b, math.MaxInt)
 				}()
-				beside.run(b.Context(), b, n)
+				busy.run(b.Context(), b, n)
 				cancel()
 				<-stopped
 			}
-			b.ReportMetric(float64(alone.percentile(99))/float64(beside.percentile(99)), "ratio")
+			b.ReportMetric(float64(alone.percentile(99))/float64(busy.percentile(99)), "ratio")
 			b.ReportMetric(float64(alone.percentile(99).Microseconds()), "alone-µs")
-			b.ReportMetric(float64(beside.percentile(99).Microseconds()), "beside-µs")
+			b.ReportMetric(float64(busy.percentile(99).Microseconds()), "busy-µs")
 		})
 	}
 }
 
-// percentile is that of all the clients' times.
+// percentile returns that percentile of the times of all clients.
 func (s *swarm) percentile(p int) time.Duration {
 	var all times
 	for _, c := range s.clients {
@@ -465,9 +464,10 @@ func (s *swarm) percentile(p int) time.Duration {
 	return all.percentile(p)
 }
 
-// BenchmarkProcess runs the program as a shop does, with a long past: how large
-// it is, how soon it listens, in proportion to a short past, and how much memory
-// it has when it rests and at most during all of the above.
+// BenchmarkProcess runs the program on the file of a shop with very many old bookings.
+// It reports the size of the program, how soon it listens, also compared with fewer
+// bookings, and its resident memory at rest and at most under the load of all
+// benchmarks above.
 func BenchmarkProcess(b *testing.B) {
 	binary := filepath.Join(b.TempDir(), "onenow")
 	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "onenow")
@@ -520,7 +520,7 @@ func BenchmarkProcess(b *testing.B) {
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 }
 
-// process is the program, serving.
+// process is a running server.
 type process struct {
 	b     *testing.B
 	cmd   *exec.Cmd
@@ -548,7 +548,7 @@ func runProcess(b *testing.B, binary, path string) *process {
 	return p
 }
 
-// memory is a figure in kB from /proc/PID/status.
+// memory returns a figure in kB from /proc/PID/status.
 func (p *process) memory(name string) int {
 	p.b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -13,7 +13,7 @@ import (
 	"onenow/server"
 )
 
-// browser starts a Chromium for the test, or skips it where there is none.
+// browser starts a Chromium for the test. Without one, it skips the test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path := ""
@@ -45,8 +45,8 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// pageScript is what a shop's website does, on an origin of its own. It
-// collects what it reads of each answer.
+// pageScript is the script of a shop's website, on an origin of its own. It collects
+// what it can read of each answer.
 const pageScript = `(async () => {
 	const seen = [];
 	let token = "";
@@ -133,7 +133,7 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("got Link %v", seen[9][4])
 	}
 
-	// A page of an origin that is not allowed reads nothing.
+	// A page of an origin that is not allowed can read nothing.
 	narrow := newShopWith(t, server.Config{CORSOrigins: []string{"https://lahorecarrental.com"}})
 	if seen := run(narrow); len(seen) != 1 || seen[0][0] != "error" {
 		t.Errorf("a refused page read %v", seen)

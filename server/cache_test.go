@@ -19,7 +19,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestCacheBounds puts more into a cache than it may keep.
+// TestCacheBounds stores more in a cache than it may hold.
 func TestCacheBounds(t *testing.T) {
 	now := 0
 	c := newCache[int, int, string](100, func() (int, bool) { return now, true })
@@ -34,35 +34,36 @@ func TestCacheBounds(t *testing.T) {
 	for i := range 1000 {
 		put(0, i, "x", 7)
 		if _, ok := c.get(0, i); !ok {
-			t.Fatalf("%d is forgotten at once", i)
+			t.Fatalf("%d is dropped at once", i)
 		}
 	}
 	if len(c.entries) != 14 || c.weight != 14*7 {
-		t.Errorf("keeps %d of weight %d, want 14 of 98", len(c.entries), c.weight)
+		t.Errorf("it holds %d of weight %d, want 14 of 98", len(c.entries), c.weight)
 	}
 	put(0, -1, "too heavy", 101)
 	if _, ok := c.get(0, -1); ok || len(c.entries) != 14 {
-		t.Error("keeps what is too heavy")
+		t.Error("it holds a value that is too heavy")
 	}
 	put(1, 1, "z", 7)
 	if _, ok := c.get(0, 999); ok || len(c.entries) != 1 || c.weight != 7 {
-		t.Errorf("in another state it keeps %d of weight %d", len(c.entries), c.weight)
+		t.Errorf("in another state it holds %d of weight %d", len(c.entries), c.weight)
 	}
 }
 
-// TestCacheShares has many look for the same while one of them works it out.
+// TestCacheShares has many callers look up one key while one of them computes the
+// value.
 func TestCacheShares(t *testing.T) {
 	fault := errors.New("fault")
 	for name, c := range map[string]struct {
 		weight int
 		err    error
-		works  int // how many of ten work, then
-		kept   bool
+		works  int // how many of ten callers compute
+		cached bool
 	}{
-		"one works for all":                 {1, nil, 1, true},
-		"an error is for who works":         {1, fault, 10, false},
-		"what is heavy is for who worked":   {101, nil, 10, false},
-		"another state asked for meanwhile": {1, nil, 1, false},
+		"one computes for all":        {1, nil, 1, true},
+		"an error is not shared":      {1, fault, 10, false},
+		"a heavy value is not shared": {101, nil, 10, false},
+		"the state changes meanwhile": {1, nil, 1, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var now atomic.Int64
@@ -82,7 +83,7 @@ func TestCacheShares(t *testing.T) {
 				})
 			}
 			synctest.Wait()
-			if !c.kept && c.works == 1 { // while the work goes on
+			if !c.cached && c.works == 1 { // while the value is being computed
 				now.Store(1)
 				if v, _ := all.find("key", func() (int, int, error) { return 8, 1, nil }); v != 8 {
 					t.Errorf("%s: got %d, want 8", name, v)
@@ -90,19 +91,20 @@ func TestCacheShares(t *testing.T) {
 			}
 			group.Wait()
 			if got := int(works.Load()); got != c.works {
-				t.Errorf("%s: %d work, want %d", name, got, c.works)
+				t.Errorf("%s: %d compute, want %d", name, got, c.works)
 			}
-			if _, ok := all.get(0, "key"); ok != c.kept {
-				t.Errorf("%s: kept is %v", name, ok)
+			if _, ok := all.get(0, "key"); ok != c.cached {
+				t.Errorf("%s: cached is %v", name, ok)
 			}
 			if v, ok := all.get(1, "key"); ok && (v != 8 || all.weight != 1) {
-				t.Errorf("%s: in the other state it keeps %d, of weight %d", name, v, all.weight)
+				t.Errorf("%s: in the other state it holds %d, of weight %d", name, v, all.weight)
 			}
 		})
 	}
 }
 
-// TestCachePanics has the one who works for all panic: the others are not stuck.
+// TestCachePanics has the caller panic that computes for all: the others do not wait
+// forever.
 func TestCachePanics(t *testing.T) {
 	c := newCache[int, string, int](100, func() (int, bool) { return 0, true })
 	synctest.Test(t, func(t *testing.T) {
@@ -125,8 +127,8 @@ func TestCachePanics(t *testing.T) {
 	})
 }
 
-// TestTokenAlone takes a token out of a long header, which is not to be kept in
-// memory for as long as the token is cached.
+// TestTokenAlone takes a token out of a long header. The cached token must not keep
+// the header in memory.
 func TestTokenAlone(t *testing.T) {
 	header := "Bearer" + strings.Repeat(" ", 60<<10) + "token"
 	token, err := bearerToken(&http.Request{Header: http.Header{"Authorization": {header}}})
@@ -138,8 +140,8 @@ func TestTokenAlone(t *testing.T) {
 	}
 }
 
-// TestBrokenOff has the database fail in the middle of a long list: the client
-// must not take what it has for all there is.
+// TestBrokenOff has the database fail in the middle of a long list: the client must
+// not believe that the list is complete.
 func TestBrokenOff(t *testing.T) {
 	s, err := New(t.Context(), Config{DB: dbtest.New(t)})
 	if err != nil {
@@ -177,7 +179,7 @@ func readAll(resp *http.Response) error {
 	return err
 }
 
-// TestSlowDisk has the database take longer over a part than a client may over a
+// TestSlowDisk has the database take longer for a part than a client may take for a
 // piece.
 func TestSlowDisk(t *testing.T) {
 	ours := pieceTimeout
@@ -209,8 +211,8 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
-// TestStuckClient has a client ask for a long list and not read it: its place is
-// soon another's.
+// TestStuckClient has a client ask for a long list and not read it: another client
+// soon gets its place.
 func TestStuckClient(t *testing.T) {
 	ours := pieceTimeout
 	defer func() { pieceTimeout = ours }()
@@ -239,9 +241,9 @@ func TestStuckClient(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(30 * time.Second):
-		t.Fatal("it is still waited for")
+		t.Fatal("the server still waits for the client")
 	}
 	if len(s.largeLists) != 0 {
-		t.Error("its place is not free")
+		t.Error("the place of the client is not free")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"onenow/server"
 )
 
-// fixture is a shop with an owner, their cars 1 and 2, a booking of car 1, and
-// another owner with car 3 and a booking of it.
+// fixture is a shop with two owners: one has cars 1 and 2 and a booking of car 1, the
+// other one has car 3 and a booking of it.
 type fixture struct {
 	*shop
 	me, other string
@@ -50,7 +50,7 @@ func badToken(message string) string {
 	return `{"detail":"Given token not valid for any token type","code":"token_not_valid","messages":[{"token_class":"AccessToken","token_type":"access","message":"` + message + `"}]}`
 }
 
-// TestBodies sends each body to each kind of endpoint and wants the answer.
+// TestBodies sends bodies to each kind of endpoint and wants each answer.
 func TestBodies(t *testing.T) {
 	f := newFixture(t)
 	nextYear := time.Now().Year() + 1
@@ -168,8 +168,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestValues creates vehicles and bookings from what is good input in
-// another spelling.
+// TestValues creates vehicles and bookings from valid values that are written in
+// another way.
 func TestValues(t *testing.T) {
 	f := newFixture(t)
 	for name, c := range map[string]struct{ body, want string }{
@@ -199,23 +199,23 @@ func TestValues(t *testing.T) {
 			t.Errorf("vehicle %s: got %d %s, want 201", vehicle, a.status, a.body)
 		}
 	}
-	// One returns the car and the next collects it on the same day.
+	// One customer returns the car and the next one collects it on the same day.
 	f.send("POST", "/bookings/", f.me, bookingBody(1, "2025-07-25", "2025-07-26")).want(t, 201, "")
 	f.send("POST", "/bookings/", f.me, bookingBody(1, "2025-07-19", "2025-07-20")).want(t, 201, "")
-	// A plate is unique within its owner only, and in other alphabets, too.
+	// A plate is unique for its owner only, also in other alphabets.
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"V2"}`).want(t, 201, "")
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"ДЖ 1"}`).want(t, 201, "")
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"дж 1"}`).want(t, 400, `{"plate":["vehicle with this plate already exists."]}`)
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"\u212a 1"}`).want(t, 201, "") // Kelvin
 	f.send("POST", "/vehicles/", f.other, `{"make":"a","model":"b","year":2020,"plate":"k 1"}`).want(t, 400, `{"plate":["vehicle with this plate already exists."]}`)
-	// A password may be anything, a number and spaces too.
+	// A password may be anything, also a number, also with spaces.
 	f.loosely().send("POST", "/register/", "", `{"username":"n","password":12}`).want(t, 201, "")
 	f.send("POST", "/login/", "", `{"username":"n","password":"12"}`).want(t, 200, "")
 	f.send("POST", "/register/", "", `{"username":"sp","password":" \u0000 "}`).want(t, 201, "")
 	f.send("POST", "/login/", "", `{"username":"sp","password":" \u0000 "}`).want(t, 200, "")
 }
 
-// TestIDsAreNeverUsedAgain deletes the newest rows and makes new ones.
+// TestIDsAreNeverUsedAgain deletes the newest rows and creates others.
 func TestIDsAreNeverUsedAgain(t *testing.T) {
 	f := newFixture(t)
 	f.send("DELETE", "/bookings/2/", f.other, nil).want(t, 204, "")
@@ -230,7 +230,7 @@ func TestIDsAreNeverUsedAgain(t *testing.T) {
 	f.send("GET", "/bookings/3/", f.me, nil).want(t, 404, noBooking)
 }
 
-// TestBodyTypes sends forms, multipart, chunks and what is none of these.
+// TestBodyTypes sends forms, multipart bodies, chunks, and bodies of other types.
 func TestBodyTypes(t *testing.T) {
 	f := newFixture(t)
 	f.shop = f.loosely()
@@ -278,7 +278,7 @@ func TestBodyTypes(t *testing.T) {
 	}
 }
 
-// TestLargeBodies sends bodies around the limit.
+// TestLargeBodies sends bodies slightly below and above the limit.
 func TestLargeBodies(t *testing.T) {
 	f := newFixture(t)
 	f.shop = f.loosely()
@@ -296,14 +296,14 @@ func TestLargeBodies(t *testing.T) {
 	f.send("PATCH", "/vehicles/1/", f.me, strings.Repeat("[", 1<<20)).want(t, 400, "")
 	f.send("PATCH", "/vehicles/1/", f.me, strings.Repeat("a&", 1000), header{"Content-Type", "application/x-www-form-urlencoded"}).
 		want(t, 400, `{"detail":"The form has more than 1000 fields."}`)
-	var clients sync.WaitGroup // more than are read at once
+	var clients sync.WaitGroup // more than the server reads at once
 	for range 30 {
 		clients.Go(func() { f.send("PATCH", "/vehicles/1/", f.me, body(1<<20)).want(t, 200, "") })
 	}
 	clients.Wait()
 }
 
-// TestLists asks for lists with each parameter.
+// TestLists asks for lists with each of the parameters.
 func TestLists(t *testing.T) {
 	s := newShop(t)
 	me, other := s.owner("shop"), s.owner("other")
@@ -408,7 +408,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 
-	// Following the links reads all, once.
+	// The links lead to every row, once.
 	for _, path := range []string{"/bookings/?limit=4", "/bookings/?limit=1&from=2025-03-02", "/vehicles?limit=2"} {
 		var got []string
 		for next := s.url + path; next != ""; {
@@ -434,7 +434,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestPaths asks for paths that are routes and that are none.
+// TestPaths asks for paths of routes and for other paths.
 func TestPaths(t *testing.T) {
 	f := newFixture(t)
 	for path, want := range map[string]answer{
@@ -470,7 +470,7 @@ func TestPaths(t *testing.T) {
 		f.send("GET", path, f.me, nil).want(t, want.status, want.body)
 	}
 	f.loosely().send("GET", "/bookings/1/?from=2031-01-01", f.me, nil).want(t, 200, booking1)
-	// Unknown is unknown without a token, too, and whatever the method.
+	// An unknown path is unknown without a token too, and with each method.
 	f.send("PUT", "/nowhere/", "", nil).want(t, 404, notFound)
 	f.send("OPTIONS", "/nowhere/", "", nil).want(t, 404, notFound)
 	req, err := http.NewRequest("OPTIONS", f.url, nil)
@@ -488,7 +488,7 @@ func TestClosedRegistration(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	// In whatever order and case the headers are asked for.
+	// The order and the case of the headers do not matter.
 	asked := newShop(t).send("OPTIONS", "/bookings/", "", nil, header{"Origin", "https://a.example"},
 		header{"Access-Control-Request-Method", "POST"}, header{"Access-Control-Request-Headers", "Content-Type, Authorization"})
 	if got := asked.header.Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type" {
@@ -527,7 +527,7 @@ func TestCORS(t *testing.T) {
 			check("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 			check("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		}
-		// A page can read refusals, too.
+		// A page can read refusals too.
 		a = c.shop.send("GET", "/bookings/1/", "", nil, preflight[0])
 		a.want(t, 401, noToken)
 		check("Access-Control-Allow-Origin", c.want)

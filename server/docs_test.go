@@ -14,7 +14,7 @@ import (
 
 const chromiumAccepts = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
-// TestDocs asks for the page and its files as a browser does.
+// TestDocs gets the page and its files as a browser does.
 func TestDocs(t *testing.T) {
 	s := newShop(t)
 	page := s.send("GET", "/docs/", "", nil)
@@ -37,7 +37,7 @@ func TestDocs(t *testing.T) {
 		paths = append(paths, "/docs/"+l[1])
 	}
 	for _, path := range paths {
-		if strings.HasSuffix(path, "/../openapi.yaml") { // a browser resolves it
+		if strings.HasSuffix(path, "/../openapi.yaml") { // a browser would resolve it
 			continue
 		}
 		var bodies []string
@@ -47,7 +47,7 @@ func TestDocs(t *testing.T) {
 			if zipped := get.header.Get("Content-Encoding") == "gzip"; !zipped {
 				bodies = append(bodies, get.body)
 			} else if !strings.HasPrefix(path, "/docs/swagger-ui") || encoding == "identity" || encoding == "gzip;q=0" {
-				t.Errorf("%s is zipped for %q", path, encoding)
+				t.Errorf("%s is compressed for %q", path, encoding)
 			}
 			if get.header.Get("Cache-Control") != "no-cache" {
 				t.Errorf("%s: got Cache-Control %q", path, get.header.Get("Cache-Control"))
@@ -65,10 +65,10 @@ func TestDocs(t *testing.T) {
 			s.send("GET", path, "", nil, header{"Accept-Encoding", encoding}, header{"If-None-Match", `"a"`}).want(t, 200, "")
 		}
 		if len(slices.Compact(bodies)) != 1 {
-			t.Errorf("%s is not the same for all", path)
+			t.Errorf("%s has different contents", path)
 		}
 	}
-	// A part of a file is a part of the same bytes.
+	// A range is a part of the file that is not compressed.
 	whole := s.send("GET", "/docs/swagger-ui-bundle.js", "", nil, header{"Accept-Encoding", "identity"})
 	part, err := http.NewRequest("GET", s.url+"/docs/swagger-ui-bundle.js", nil)
 	if err != nil {
@@ -89,7 +89,7 @@ func TestDocs(t *testing.T) {
 	s.send("POST", "/docs/", "", nil).want(t, 405, `{"detail":"Method \"POST\" not allowed."}`)
 }
 
-// wantEmpty checks an answer's status, and that it has no body.
+// wantEmpty wants that status and no body.
 func (a answer) wantEmpty(t testing.TB, status int) {
 	t.Helper()
 	if a.status != status || a.body != "" {

@@ -14,8 +14,8 @@ import (
 	"onenow/server"
 )
 
-// fuzzer is a server called without a network, so that each call is cheap,
-// with a user who is signed in and owns vehicle 1 with booking 1.
+// fuzzer is a server that is called without a network, which is cheap. It has a
+// signed-in user, who owns vehicle 1 and booking 1.
 type fuzzer struct {
 	handler http.Handler
 	token   string
@@ -34,8 +34,8 @@ func newFuzzer(f *testing.F) *fuzzer {
 	return z
 }
 
-// check sends a request and checks what holds whatever it says: no 5xx, no
-// panic, every answer JSON, and one that openapi.yaml describes.
+// check sends a request. Whatever the request is, the server must not panic, and the
+// answer must be JSON, as openapi.yaml describes it, and no 5xx.
 func (z *fuzzer) check(t *testing.T, req *http.Request) {
 	t.Helper()
 	if req.Header.Get("Authorization") == "" {
@@ -61,7 +61,7 @@ func (z *fuzzer) check(t *testing.T, req *http.Request) {
 var contentTypes = []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/plain"}
 
 func FuzzBody(f *testing.F) {
-	for _, seed := range []string{
+	for _, example := range []string{
 		`{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`,
 		`{"make":"Toyota","model":"Corolla","year":2020,"plate":"ABC123"}`,
 		`{"make":5,"year":1e3,"plate":"\ud83d\ude00","model":"\u0000"}`,
@@ -71,11 +71,11 @@ func FuzzBody(f *testing.F) {
 		"--b\r\nContent-Disposition: form-data; name=\"make\"; filename=\"x\"\r\n\r\nKia\r\n--b--\r\n", "--b", "",
 	} {
 		for i := range contentTypes {
-			f.Add(uint8(i), []byte(seed))
+			f.Add(uint8(i), []byte(example))
 		}
 	}
 	z := newFuzzer(f)
-	// Not login, register or a password: a hash each would be all there is time for.
+	// Login, register and the password are left out: hashing would take all the time.
 	f.Fuzz(func(t *testing.T, contentType uint8, text []byte) {
 		for _, to := range []struct{ method, path string }{
 			{"POST", "/vehicles/"}, {"PATCH", "/vehicles/1/"}, {"POST", "/bookings/"}, {"PUT", "/bookings/1/"},
@@ -89,9 +89,9 @@ func FuzzBody(f *testing.F) {
 }
 
 func FuzzDate(f *testing.F) {
-	for _, seed := range []string{"2025-07-20", "2024-02-29", "2025-02-29", "0000-01-01", "9999-12-31", "2025-7-2", "-001-01-01", "٢٠٢٥-٠٧-٢٠", "now"} {
-		f.Add(seed, "2025-07-25")
-		f.Add("2025-07-20", seed)
+	for _, example := range []string{"2025-07-20", "2024-02-29", "2025-02-29", "0000-01-01", "9999-12-31", "2025-7-2", "-001-01-01", "٢٠٢٥-٠٧-٢٠", "now"} {
+		f.Add(example, "2025-07-25")
+		f.Add("2025-07-20", example)
 	}
 	z := newFuzzer(f)
 	f.Fuzz(func(t *testing.T, from, to string) {
@@ -108,8 +108,8 @@ func FuzzDate(f *testing.F) {
 }
 
 func FuzzID(f *testing.F) {
-	for _, seed := range []string{"1", "01", "+1", "-1", "0", "1.0", "1e0", "9223372036854775808", "abc", " 1", "1/", "١", "\x00", ""} {
-		f.Add(seed)
+	for _, example := range []string{"1", "01", "+1", "-1", "0", "1.0", "1e0", "9223372036854775808", "abc", " 1", "1/", "١", "\x00", ""} {
+		f.Add(example)
 	}
 	z := newFuzzer(f)
 	f.Fuzz(func(t *testing.T, id string) {
@@ -121,11 +121,11 @@ func FuzzID(f *testing.F) {
 }
 
 func FuzzQuery(f *testing.F) {
-	for _, seed := range []string{
+	for _, example := range []string{
 		"from=2025-07-20&to=2025-07-25", "limit=1&after=0", "limit=1000&limit=0", "vehicle=99999999999999999999", "after=-9223372036854775809",
 		"available_from=2025-07-20&available_to=2025-07-25", "%zz=%zz", ";&;", "from", "=", "from=%00", "from=%ff",
 	} {
-		f.Add(seed)
+		f.Add(example)
 	}
 	z := newFuzzer(f)
 	f.Fuzz(func(t *testing.T, query string) {
@@ -138,13 +138,13 @@ func FuzzQuery(f *testing.F) {
 }
 
 func FuzzAuthorization(f *testing.F) {
-	for _, seed := range []string{"", "Bearer", "Bearer x", "bearer a.b.c", "Basic x", "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer a b", "\x00", "Bearer ..", "Bearer é"} {
-		f.Add(seed)
+	for _, example := range []string{"", "Bearer", "Bearer x", "bearer a.b.c", "Basic x", "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer a b", "\x00", "Bearer ..", "Bearer é"} {
+		f.Add(example)
 	}
 	z := newFuzzer(f)
 	var once sync.Once
 	f.Fuzz(func(t *testing.T, value string) {
-		once.Do(func() { // what a good token costs to break
+		once.Do(func() { // once, because a token takes time
 			for i := range len(z.token) {
 				req := httptest.NewRequest("GET", "/me/", nil)
 				req.Header.Set("Authorization", "Bearer "+z.token[:i]+strings.ToUpper(z.token[i:]))

@@ -10,15 +10,15 @@ import (
 	"onenow/server"
 )
 
-// from is a client's address, as a trusted proxy tells it.
+// from is the header in which a trusted proxy names a client's address.
 func from(address string) header { return header{"X-Forwarded-For", address} }
 
 func newProxiedShop(t testing.TB) *shop {
 	return newShopWith(t, server.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 }
 
-// TestGuessing guesses at a password from many addresses. Its owner, who has
-// signed in before, is not kept out, and others are told how long to wait.
+// TestGuessing guesses at a password from many addresses. The owner, who has signed in
+// before, can still sign in. All other clients are told how long to wait.
 func TestGuessing(t *testing.T) {
 	s := newProxiedShop(t)
 	s.user("shop")
@@ -37,14 +37,14 @@ func TestGuessing(t *testing.T) {
 	if want := `{"detail":"Request was throttled. Expected available in ` + a.header.Get("Retry-After") + ` second`; !strings.HasPrefix(a.body, want) {
 		t.Errorf("got %s with Retry-After %s", a.body, a.header.Get("Retry-After"))
 	}
-	login("pass123", "203.0.113.8").want(t, 429, "") // the right one, from somewhere new
+	login("pass123", "203.0.113.8").want(t, 429, "") // the right password, from a new address
 	login("pass123", "203.0.113.7").want(t, 200, "")
 	login("guess", "203.0.113.7").want(t, 401, wrongLogin)
 	login("pass123", "203.0.113.7").want(t, 200, "")
 	s.clock.advance(time.Minute)
 	login("pass123", "203.0.113.8").want(t, 200, "")
 
-	// Whether a name exists makes no difference.
+	// It makes no difference whether a user of that name exists.
 	nobody := func() int {
 		return s.send("POST", "/login/", "", `{"username":"nobody","password":"x"}`, from("198.51.100.200")).status
 	}
@@ -57,17 +57,17 @@ func TestGuessing(t *testing.T) {
 		t.Errorf("got %d, want 429", got)
 	}
 
-	// Addresses of one /64 are one.
+	// The addresses of one /64 network count as one.
 	for i := range 100 {
 		s.send("POST", "/login/", "", fmt.Sprintf(`{"username":"name%d","password":"x"}`, i), from(fmt.Sprintf("2001:db8:1:2::%x", i))).want(t, 401, wrongLogin)
 	}
 	s.send("POST", "/login/", "", `{"username":"another","password":"x"}`, from("2001:db8:1:2:ffff::")).want(t, 429, "")
 	s.send("POST", "/login/", "", `{"username":"another","password":"x"}`, from("2001:db8:1:3::")).want(t, 401, wrongLogin)
 
-	// A stolen access token is no way around it.
+	// A stolen access token does not help to guess.
 	tk := s.login("shop", "pass123").Access
 	last := 0
-	for range 61 { // thirty of the account's, thirty of this address where it is known
+	for range 61 { // thirty for the account, and thirty for this address, which the account knows
 		last = s.send("POST", "/password/change/", tk, `{"old_password":"x","new_password":"y"}`).status
 	}
 	if last != 429 {
@@ -75,8 +75,8 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
-// TestManySignIns signs in right many times at once, after as many failures as
-// there may be but one: it never counts.
+// TestManySignIns leaves one failure before the limit, and then signs in many times at
+// once: a success never counts.
 func TestManySignIns(t *testing.T) {
 	s := newShop(t)
 	s.user("shop")
@@ -96,8 +96,8 @@ func TestManySignIns(t *testing.T) {
 	}
 }
 
-// TestRegistrationIsLimited registers until it is told to wait. Bad names cost
-// a try only where they would cost a hash.
+// TestRegistrationIsLimited registers users until the server tells it to wait. A bad
+// name counts only where the server would make a hash.
 func TestRegistrationIsLimited(t *testing.T) {
 	s := newProxiedShop(t)
 	s.user("taken")
@@ -119,7 +119,7 @@ func TestRegistrationIsLimited(t *testing.T) {
 	register("203.0.113.7").want(t, 400, "")
 }
 
-// TestForwardedScheme makes links by what the trusted proxy says.
+// TestForwardedScheme wants links with the scheme that the trusted proxy names.
 func TestForwardedScheme(t *testing.T) {
 	for _, c := range []struct {
 		shop *shop

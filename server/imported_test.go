@@ -9,8 +9,8 @@ import (
 	"onenow/server"
 )
 
-// TestImportedUsers signs in with hashes of Django's, each of which is replaced
-// by then.
+// TestImportedUsers signs in users with Django's hashes. The first sign-in replaces the
+// hash.
 func TestImportedUsers(t *testing.T) {
 	s := newShop(t)
 	s.user("shop")
@@ -35,13 +35,12 @@ func TestImportedUsers(t *testing.T) {
 		}
 	}
 	if slowest, err := s.db.SlowestHash(t.Context()); slowest != "" || err != nil {
-		t.Errorf("got %q, %v, though all have signed in", slowest, err)
+		t.Errorf("got %q, %v, though all users have signed in", slowest, err)
 	}
 }
 
-// BenchmarkRefusedSignIn: while one user still has a hash of Django's, who is
-// refused cannot tell by the time it takes whether there is such a user, and of
-// what kind.
+// BenchmarkRefusedSignIn has sign-ins refused while one user still has a hash of
+// Django's. The time must not show whether the user exists or which hash they have.
 func BenchmarkRefusedSignIn(b *testing.B) {
 	s := &shop{t: b, db: dbtest.New(b)}
 	s.url = start(b, server.Config{DB: s.db})

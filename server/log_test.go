@@ -11,7 +11,7 @@ import (
 	"onenow/server"
 )
 
-// logBook keeps what is logged.
+// logBook keeps the log.
 type logBook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -23,7 +23,7 @@ func (b *logBook) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// lines returns the log so far, a JSON object a line.
+// lines returns the lines of the log so far, each of which is a JSON object.
 func (b *logBook) lines(t testing.TB) []map[string]any {
 	t.Helper()
 	b.mu.Lock()
@@ -39,7 +39,7 @@ func (b *logBook) lines(t testing.TB) []map[string]any {
 	return all
 }
 
-// TestLog looks for one line a request, and for what no log may hold.
+// TestLog wants one line per request, and no secret in the log.
 func TestLog(t *testing.T) {
 	book := &logBook{}
 	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewJSONHandler(book, nil)), CORSOrigins: []string{"https://a.example"}})
@@ -97,7 +97,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestTextLogIsNotForged writes a line break by every way that a client has.
+// TestTextLogIsNotForged sends a line break in every way in which a client can.
 func TestTextLogIsNotForged(t *testing.T) {
 	book := &logBook{}
 	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewTextHandler(book, nil)), CORSOrigins: []string{"https://a.example"}})
@@ -111,7 +111,7 @@ func TestTextLogIsNotForged(t *testing.T) {
 	}
 }
 
-// TestHeaders wants those of every answer.
+// TestHeaders wants the headers that every answer has.
 func TestHeaders(t *testing.T) {
 	s := newShop(t)
 	for _, path := range []string{"/", "/login/", "/vehicles/", "/nowhere"} {

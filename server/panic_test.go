@@ -13,8 +13,8 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestPanic has a handler panic: one logged 500, whose answer says nothing of
-// the cause but under which id to look for it.
+// TestPanic has a handler panic: the answer is a 500 with an id but without the cause,
+// and the log has the cause with the id.
 func TestPanic(t *testing.T) {
 	var logged bytes.Buffer
 	s, err := New(t.Context(), Config{DB: dbtest.New(t), Logger: slog.New(slog.NewJSONHandler(&logged, nil))})

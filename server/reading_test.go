@@ -22,7 +22,7 @@ import (
 	"onenow/server"
 )
 
-// newShopAt is newShop with the database at a path that the test knows.
+// newShopAt is newShop that also returns the path of the database.
 func newShopAt(t testing.TB) (s *shop, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "onenow.db")
@@ -33,8 +33,8 @@ func newShopAt(t testing.TB) (s *shop, path string) {
 
 const elsewherePath = "ONENOW_TEST_ELSEWHERE"
 
-// TestElsewhere is no test but the other process of those below: it runs each
-// line that it is sent as SQL and then says so.
+// TestElsewhere is not a test. It is the other process of the tests below: it runs each
+// line of its input as SQL and then prints a line.
 func TestElsewhere(t *testing.T) {
 	path := os.Getenv(elsewherePath)
 	if path == "" {
@@ -51,8 +51,7 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// elsewhere starts another process that has the file at path open, and returns
-// what runs SQL there.
+// elsewhere starts another process that opens the file at path. run runs SQL there.
 func elsewhere(t testing.TB, path string) (run func(query string, args ...any)) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestElsewhere$")
@@ -85,8 +84,8 @@ func elsewhere(t testing.TB, path string) (run func(query string, args ...any)) 
 	}
 }
 
-// TestWrittenElsewhere reads what another process has just written, each time
-// after having read what was there before.
+// TestWrittenElsewhere reads a row that another process has just written, each time
+// after it has read the old one.
 func TestWrittenElsewhere(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -117,8 +116,8 @@ func TestWrittenElsewhere(t *testing.T) {
 	}
 }
 
-// TestSignedOutElsewhere has another process end sign-ins: their tokens, which
-// are remembered, are refused from then on.
+// TestSignedOutElsewhere has another process end sign-ins: their tokens, which are
+// cached, are refused from then on.
 func TestSignedOutElsewhere(t *testing.T) {
 	s, path := newShopAt(t)
 	s.user("shop")
@@ -132,8 +131,8 @@ func TestSignedOutElsewhere(t *testing.T) {
 	}
 }
 
-// TestRenamedElsewhere has another process give a user another name: once one
-// answer has it, all have.
+// TestRenamedElsewhere has another process give a user another name: when one answer
+// has it, all later ones have it.
 func TestRenamedElsewhere(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -145,7 +144,7 @@ func TestRenamedElsewhere(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("it is not seen")
+			t.Fatal("the new name is in no answer")
 		}
 	}
 	if list := s.send("GET", "/vehicles/", token, nil); !strings.Contains(list.body, `"user":"renamed"`) {
@@ -153,8 +152,8 @@ func TestRenamedElsewhere(t *testing.T) {
 	}
 }
 
-// TestTriggersOfOthers has a shop refuse bookings by a trigger of its own: that
-// is not taken for a clash.
+// TestTriggersOfOthers has a shop refuse bookings by a trigger of its own: the server
+// does not take that for a clash of bookings.
 func TestTriggersOfOthers(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -174,9 +173,9 @@ func TestTriggersOfOthers(t *testing.T) {
 	s.send("GET", "/bookings/", token, nil).want(t, 200, "[]")
 }
 
-// TestReadYourWrites has many clients at once, each of which reads what it has
-// just written, by itself and in the list that all of them read, while another
-// process writes, too.
+// TestReadYourWrites has many clients write at once, while another process writes too.
+// Each client reads its own row after writing it, alone and in the list that all of
+// them read.
 func TestReadYourWrites(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -220,9 +219,9 @@ func TestReadYourWrites(t *testing.T) {
 	}
 }
 
-// TestRememberedApart asks for the same path in every way that an answer to it
-// may depend on.
-func TestRememberedApart(t *testing.T) {
+// TestCachedApart asks for the same path as several users, from several hosts, and with
+// several methods and queries: no cached answer goes to a request that needs another.
+func TestCachedApart(t *testing.T) {
 	s, _ := newShopAt(t)
 	ali, bea := s.owner("ali"), s.owner("bea")
 	s.vehicle(ali, "A-1")
@@ -256,8 +255,8 @@ func TestRememberedApart(t *testing.T) {
 	}
 }
 
-// bookMany books the vehicles with ids 1 to 20 for n days in all, behind the
-// server's back.
+// bookMany stores n bookings of a day each for the vehicles with ids 1 to 20, without
+// the server.
 func bookMany(t testing.TB, path string, n int) {
 	t.Helper()
 	dbtest.Exec(t, path, fmt.Sprintf(`
@@ -266,7 +265,8 @@ func bookMany(t testing.TB, path string, n int) {
 		SELECT 1 + i %% 20, date('2020-01-01', (i / 20) || ' days'), date('2020-01-01', (i / 20 + 1) || ' days') FROM n`, n))
 }
 
-// TestLongLists reads lists longer than what is read at once, while clients that do not read theirs are in the way.
+// TestLongLists reads lists that the server sends in parts, while other clients ask for
+// such lists and do not read them.
 func TestLongLists(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -304,9 +304,9 @@ func TestLongLists(t *testing.T) {
 	}
 	text, err := json.Marshal(all)
 	if err != nil || string(text) != a.body {
-		t.Errorf("the list is not as a whole list is written: %v", err)
+		t.Errorf("the parts do not make the JSON of the whole list: %v", err)
 	}
-	s.booking(token, 7, "2010-01-01", "2010-01-02") // and writes are not held up, either
+	s.booking(token, 7, "2010-01-01", "2010-01-02") // writes do not wait either
 	after := s.send("GET", fmt.Sprintf("/bookings/?vehicle=7&after=%d", many), token, nil)
 	if got := after.ids(t); got != fmt.Sprintf("[%d]", many+1) {
 		t.Errorf("got %s", got)

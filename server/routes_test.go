@@ -13,8 +13,8 @@ import (
 	"onenow/server/docs"
 )
 
-// TestRoutesAreDescribed compares the routes with openapi.yaml: the paths, their
-// methods, and who may use them.
+// TestRoutesAreDescribed compares the routes with openapi.yaml: the paths, the methods
+// and the access.
 func TestRoutesAreDescribed(t *testing.T) {
 	var doc struct {
 		Paths map[string]map[string]json.RawMessage
@@ -54,7 +54,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 			names = append(names, m.name)
 		}
 		slices.Sort(names)
-		err := who(&Server{}, &http.Request{}) // a guest's
+		err := who(&Server{}, &http.Request{}) // the access of a guest
 		if err != nil && err != error(errNoCredentials) {
 			t.Errorf("%s: got %v for a guest", path, err)
 		}
@@ -67,7 +67,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 	}
 	for path := range maps.Keys(described) {
 		if routes[path] == "" {
-			t.Errorf("%s is described and no route", path)
+			t.Errorf("%s is described but is not a route", path)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func describe(public bool, methods []string) string {
 	return "signed in: " + strings.Join(methods, " ")
 }
 
-// TestWantsPage tells browsers from programs by what they accept.
+// TestWantsPage distinguishes browsers from programs by their Accept headers.
 func TestWantsPage(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8": true, // Chromium, Firefox

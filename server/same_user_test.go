@@ -105,7 +105,7 @@ func TestSameUserSignsInAtOnce(t *testing.T) {
 }
 
 // TestSamePasswordIsChangedAtOnce has several requests replace one password: one
-// of them does, and for the others the old password is wrong by then.
+// of them does, and for the others the old password is wrong.
 func TestSamePasswordIsChangedAtOnce(t *testing.T) {
 	s := newSameUser(t, auth.Hash("pass123"))
 	token := s.accessToken()

@@ -19,7 +19,7 @@ import (
 	"onenow/server"
 )
 
-// shop is a running server on a database of its own.
+// shop is a running server with a database of its own.
 type shop struct {
 	t     testing.TB
 	url   string
@@ -28,7 +28,7 @@ type shop struct {
 	loose bool // see loosely
 }
 
-// clock is a time that stands still unless it is moved on.
+// clock is a clock that stands still until a test moves it on.
 type clock struct{ ahead atomic.Int64 }
 
 var began = time.Now()
@@ -38,7 +38,7 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newShop(t testing.TB) *shop { return newShopWith(t, server.Config{}) }
 
-// newShopWith starts a server with cfg, whose database it makes.
+// newShopWith starts a server with cfg and a new database.
 func newShopWith(t testing.TB, cfg server.Config) *shop {
 	t.Helper()
 	s := &shop{t: t, db: dbtest.New(t), clock: &clock{}}
@@ -55,15 +55,15 @@ func (s *shop) as(t testing.TB) *shop {
 	return &sub
 }
 
-// loosely returns s to send what is taken although openapi.yaml does not promise
-// it.
+// loosely returns s for requests that the server accepts although openapi.yaml does not
+// describe them.
 func (s *shop) loosely() *shop {
 	sub := *s
 	sub.loose = true
 	return &sub
 }
 
-// start serves cfg on loopback until the test ends, and returns the address.
+// start runs a server with cfg on loopback until the test ends, and returns its URL.
 func start(t testing.TB, cfg server.Config) string {
 	t.Helper()
 	srv, err := server.New(t.Context(), cfg)
@@ -87,18 +87,18 @@ func start(t testing.TB, cfg server.Config) string {
 	return "http://" + l.Addr().String()
 }
 
-// answer is what came back.
+// answer is an answer of the server.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// header is a header of a request beside those that send sets.
+// header is a header of a request, in addition to those that send sets.
 type header struct{ name, value string }
 
-// send sends one request. A body that is no string is sent as JSON; a string
-// is sent as it stands, as JSON too unless a header says otherwise.
+// send sends one request. It sends a string as it stands, and any other body as JSON.
+// The Content-Type is JSON unless a header says otherwise.
 func (s *shop) send(method, path, token string, body any, headers ...header) answer {
 	s.t.Helper()
 	var text string
@@ -132,7 +132,7 @@ func (s *shop) send(method, path, token string, body any, headers ...header) ans
 	return s.do(req)
 }
 
-// do sends a request whose answer is to be one of a healthy server's.
+// do sends a request and wants the answer of a healthy server.
 func (s *shop) do(req *http.Request) answer {
 	s.t.Helper()
 	a := s.roundTrip(req)
@@ -143,7 +143,7 @@ func (s *shop) do(req *http.Request) answer {
 
 func (s *shop) roundTrip(req *http.Request) answer {
 	s.t.Helper()
-	resp, err := http.DefaultTransport.RoundTrip(req) // which follows no redirect
+	resp, err := http.DefaultTransport.RoundTrip(req) // it follows no redirect
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -155,12 +155,12 @@ func (s *shop) roundTrip(req *http.Request) answer {
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
 
-// checkShape holds for every answer there is.
+// checkShape checks what is true of every answer.
 func (s *shop) checkShape(req *http.Request, a answer) {
 	s.t.Helper()
 	what := req.Method + " " + req.URL.RequestURI()
 	if a.status >= 500 {
-		s.t.Errorf("%s: got %d %s, a fault of ours", what, a.status, a.body)
+		s.t.Errorf("%s: got %d %s, which is our own fault", what, a.status, a.body)
 	}
 	if a.header.Get("X-Request-Id") == "" {
 		s.t.Errorf("%s: no X-Request-Id", what)
@@ -175,7 +175,7 @@ func (s *shop) checkShape(req *http.Request, a answer) {
 		return
 	}
 	if a.header.Get("Cache-Control") == "no-cache" || a.status == http.StatusFound {
-		return // a file, or the way to it
+		return // a file, or a redirect to it
 	}
 	if got := a.header.Get("Content-Type"); got != "application/json" {
 		s.t.Errorf("%s: got Content-Type %q, want application/json", what, got)
@@ -185,7 +185,7 @@ func (s *shop) checkShape(req *http.Request, a answer) {
 	}
 }
 
-// want checks an answer's status and, unless body is "", its whole body.
+// want wants that status and, unless body is "", exactly that body.
 func (a answer) want(t testing.TB, status int, body string) {
 	t.Helper()
 	if a.status != status || body != "" && a.body != body {
@@ -193,7 +193,7 @@ func (a answer) want(t testing.TB, status int, body string) {
 	}
 }
 
-// in decodes an answer's body.
+// in decodes the body into v.
 func (a answer) in(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), v); err != nil {
@@ -201,7 +201,7 @@ func (a answer) in(t testing.TB, v any) {
 	}
 }
 
-// hashes has the hash of each password used, made once: they take long.
+// hashes caches the hash of each password, because hashing takes long.
 var hashes sync.Map
 
 func hashOf(t testing.TB, password string) string {
@@ -217,7 +217,7 @@ func hashOf(t testing.TB, password string) string {
 // tokens is the answer to a login.
 type tokens struct{ Access, Refresh string }
 
-// user makes a user, with the password pass123.
+// user creates a user with the password pass123.
 func (s *shop) user(name string) db.UserID {
 	s.t.Helper()
 	id, err := s.db.CreateUser(s.t.Context(), name, hashOf(s.t, "pass123"))
@@ -239,20 +239,20 @@ func (s *shop) login(name, password string) tokens {
 	return tk
 }
 
-// owner makes a user and signs them in.
+// owner creates a user and signs them in.
 func (s *shop) owner(name string) string {
 	s.t.Helper()
 	s.user(name)
 	return s.login(name, "pass123").Access
 }
 
-// vehicle makes a vehicle and returns its id.
+// vehicle creates a vehicle and returns its id.
 func (s *shop) vehicle(token, plate string) int {
 	s.t.Helper()
 	return s.made("/vehicles/", token, map[string]any{"make": "Toyota", "model": "Corolla", "year": 2020, "plate": plate})
 }
 
-// booking makes a booking and returns its id.
+// booking creates a booking and returns its id.
 func (s *shop) booking(token string, vehicle int, start, end string) int {
 	s.t.Helper()
 	return s.made("/bookings/", token, bookingBody(vehicle, start, end))
@@ -273,7 +273,7 @@ func (s *shop) made(path, token string, body any) int {
 	return row.ID
 }
 
-// ids lists the ids in an answer's array.
+// ids returns the ids in the array that the answer is.
 func (a answer) ids(t testing.TB) string {
 	t.Helper()
 	var rows []struct{ ID int }

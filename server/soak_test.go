@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// TestSoak keeps a server under mixed load, with clients that go away in the
-// middle, and looks whether anything grows. ONENOW_SOAK, a duration, makes it
-// longer than a second.
+// TestSoak keeps a server under mixed load, with clients that go away in the middle of
+// a request, and wants nothing to grow. It takes a second, or the duration in
+// ONENOW_SOAK.
 func TestSoak(t *testing.T) {
 	length := time.Second
 	if text := os.Getenv("ONENOW_SOAK"); text != "" {
@@ -44,7 +44,7 @@ func TestSoak(t *testing.T) {
 			req.Header.Set("Content-Type", "application/json")
 			resp, err := client.Do(req)
 			if err != nil {
-				return // cut off, by us
+				return // this client has cut it off
 			}
 			if resp.StatusCode >= 500 {
 				t.Errorf("%s %s: got %d", method, path, resp.StatusCode)
@@ -91,11 +91,11 @@ func TestSoak(t *testing.T) {
 		heap              uint64
 	}
 	measure := func() use {
-		time.Sleep(200 * time.Millisecond) // for what is ending to end
+		time.Sleep(200 * time.Millisecond) // for connections and goroutines to end
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		entries, _ := os.ReadDir("/proc/self/fd") // none elsewhere
+		entries, _ := os.ReadDir("/proc/self/fd") // only Linux has it
 		return use{runtime.NumGoroutine(), len(entries), m.HeapAlloc}
 	}
 	load(length / 10)

@@ -28,8 +28,8 @@ func (s *shop) dial() net.Conn {
 	return c
 }
 
-// raw sends text as it stands and returns all the answers until the server
-// closes the connection or has nothing more to say for a moment.
+// raw sends text as it stands. It returns all answers until the server closes the
+// connection or sends nothing for a moment.
 func (s *shop) raw(text string) []*http.Response {
 	s.t.Helper()
 	c := s.dial()
@@ -70,8 +70,8 @@ func TestSlowLoris(t *testing.T) {
 	}
 }
 
-// TestMaxConnections has more clients than connections: the rest wait, and are
-// served when there is one.
+// TestMaxConnections has one client more than the limit of connections: it waits, and is
+// served when a connection closes.
 func TestMaxConnections(t *testing.T) {
 	s := newShopWith(t, server.Config{MaxConnections: 4})
 	idle := make([]net.Conn, 4)
@@ -97,8 +97,8 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// TestCutOffRequests cuts a request off at every byte. Nothing is stored of
-// any but the whole one, and the server goes on.
+// TestCutOffRequests cuts a request off after every byte. The server stores only the
+// whole one, and goes on.
 func TestCutOffRequests(t *testing.T) {
 	f := newFixture(t)
 	body := `{"vehicle":2,"start_date":"2025-07-20","end_date":"2025-07-25"}`
@@ -110,7 +110,7 @@ func TestCutOffRequests(t *testing.T) {
 			if _, err := io.WriteString(c, request[:i]); err != nil {
 				t.Error(err)
 			}
-			if i%2 == 0 { // half of them wait for an answer, and half are gone
+			if i%2 == 0 { // half of the clients wait for an answer, and half go away
 				_ = c.(*net.TCPConn).CloseWrite()
 				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 				if err == nil && resp.StatusCode != 400 {
@@ -129,7 +129,7 @@ func TestCutOffRequests(t *testing.T) {
 	}
 }
 
-// TestHeaderBomb sends more headers than anybody needs.
+// TestHeaderBomb sends more headers than any client needs.
 func TestHeaderBomb(t *testing.T) {
 	s := newShop(t)
 	for name, head := range map[string]string{
@@ -146,8 +146,8 @@ func TestHeaderBomb(t *testing.T) {
 	}
 }
 
-// TestSmuggling sends requests that two servers in a row may read differently:
-// what is hidden in them is never answered.
+// TestSmuggling sends requests that a proxy and our server may read differently: our
+// server never answers the request that is hidden in them.
 func TestSmuggling(t *testing.T) {
 	f := newFixture(t)
 	hidden := "DELETE /vehicles/1/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + f.me + "\r\n\r\n"
@@ -188,7 +188,7 @@ func TestSmuggling(t *testing.T) {
 			t.Errorf("got %s for both lengths, want what is wrong with the list in the chunks", text)
 		}
 	}
-	// Pipelined requests are what they say.
+	// Two valid requests at once get two answers.
 	if all := f.raw("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /me HTTP/1.1\r\nHost: x\r\n\r\n"); len(all) != 2 || all[0].StatusCode != 200 || all[1].StatusCode != 401 {
 		t.Errorf("got %v, want a 200 and a 401", all)
 	}

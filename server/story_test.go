@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestSeedStory walks the seed document from register to delete, with its own
+// TestDocumentStory follows the 1Now API document from register to delete, with its own
 // examples.
-func TestSeedStory(t *testing.T) {
+func TestDocumentStory(t *testing.T) {
 	s := newShop(t)
 	credentials := `{"username": "user1", "password": "pass123"}`
 	s.send("POST", "/register/", "", credentials).want(t, 201, `{"message":"User created successfully."}`)
@@ -59,7 +59,7 @@ func TestOneWinner(t *testing.T) {
 	statuses := make([]int, clients)
 	var wg sync.WaitGroup
 	for i := range clients {
-		wg.Go(func() { // every span holds the night to the 16th
+		wg.Go(func() { // every span includes the night to the 16th
 			start, end := fmt.Sprintf("2025-07-%02d", 1+i%15), fmt.Sprintf("2025-07-%02d", 16+i%14)
 			statuses[i] = s.send("POST", "/bookings/", me, bookingBody(car, start, end)).status
 		})
@@ -79,8 +79,8 @@ func TestOneWinner(t *testing.T) {
 	}
 }
 
-// TestOneWinnerOfMoves moves fifty bookings to the same days at once, while
-// fifty new ones are made for them.
+// TestOneWinnerOfMoves moves fifty bookings to the same days at once, while fifty clients
+// create new bookings for those days.
 func TestOneWinnerOfMoves(t *testing.T) {
 	s := newShop(t)
 	me := s.owner("shop")

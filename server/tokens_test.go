@@ -46,7 +46,7 @@ func TestAuthorizationHeader(t *testing.T) {
 			f.as(t).send("GET", "/me/", "", nil, headers...).want(t, c.status, c.want)
 		})
 	}
-	// Nothing is read from it where nobody has to be signed in.
+	// Routes for anyone ignore the header.
 	bad := header{"Authorization", "Bearer x"}
 	f.send("POST", "/login/", "", `{"username":"shop","password":"pass123"}`, bad).want(t, 200, "")
 	f.send("POST", "/register/", "", `{"username":"new","password":"pass123"}`, bad).want(t, 201, "")
@@ -68,7 +68,7 @@ func claimsOf(t testing.TB, token string) map[string]any {
 	return claims
 }
 
-// TestTokenFormat reads a login's tokens as any JWT library would.
+// TestTokenFormat reads the tokens of a login as any JWT library does.
 func TestTokenFormat(t *testing.T) {
 	s := newShop(t)
 	id := s.user("shop")
@@ -91,7 +91,7 @@ func TestTokenFormat(t *testing.T) {
 	}
 }
 
-// TestForgedTokens signs tokens in every wrong way.
+// TestForgedTokens signs tokens in many wrong ways.
 func TestForgedTokens(t *testing.T) {
 	f := newFixture(t)
 	key, err := f.db.SigningKey(t.Context())
@@ -111,7 +111,7 @@ func TestForgedTokens(t *testing.T) {
 	const hs256 = `{"alg":"HS256","typ":"JWT"}`
 	payload := func(change func(map[string]any)) string {
 		claims := claimsOf(t, f.me)
-		for k, v := range claims { // whole numbers, as they were
+		for k, v := range claims { // whole numbers stay whole numbers
 			if n, ok := v.(float64); ok {
 				claims[k] = int64(n)
 			}
@@ -124,7 +124,7 @@ func TestForgedTokens(t *testing.T) {
 		return string(text)
 	}
 	same := payload(func(map[string]any) {})
-	f.send("GET", "/me/", sign(key, hs256, same), nil).want(t, 200, "") // what the forger would need
+	f.send("GET", "/me/", sign(key, hs256, same), nil).want(t, 200, "") // the forger does not have the key
 
 	part := strings.Split(f.me, ".")
 	refresh := f.login("shop", "pass123").Refresh
@@ -170,7 +170,7 @@ func TestForgedTokens(t *testing.T) {
 	f.send("GET", "/me/", sign(key, hs256, payload(set("user_id", 99))), nil).want(t, 401, `{"detail":"User not found","code":"user_not_found"}`)
 }
 
-// TestTokensExpire moves the clock on.
+// TestTokensExpire moves the clock past the lifetimes of tokens.
 func TestTokensExpire(t *testing.T) {
 	s := newShop(t)
 	s.user("shop")
@@ -188,18 +188,19 @@ func TestTokensExpire(t *testing.T) {
 		want(t, 401, `{"detail":"Token is expired","code":"token_not_valid"}`)
 	var next tokens
 	a.in(t, &next)
-	s.send("GET", "/me/", next.Access, nil).want(t, 200, "") // the sign-in goes on
+	s.send("GET", "/me/", next.Access, nil).want(t, 200, "") // the sign-in still holds
 }
 
 const refreshInvalid = `{"detail":"Token is invalid","code":"token_not_valid"}`
 
-// exchange uses a refresh token.
+// exchange exchanges a refresh token for new tokens.
 func (s *shop) exchange(refresh string) answer {
 	s.t.Helper()
 	return s.send("POST", "/api/token/refresh/", "", map[string]string{"refresh": refresh})
 }
 
-// TestRefreshRotates uses a refresh token once, within its grace, and after.
+// TestRefreshRotates exchanges a refresh token once, again within the grace time, and
+// after it.
 func TestRefreshRotates(t *testing.T) {
 	s := newShop(t)
 	s.user("shop")
@@ -222,8 +223,8 @@ func TestRefreshRotates(t *testing.T) {
 	s.exchange(second.Refresh).in(t, &third)
 	s.exchange(twin.Refresh).want(t, 200, "")
 
-	// Grace counts from the first use: this is somebody else, and the
-	// whole login ends with it.
+	// The grace time begins with the first use. After it the token is in the
+	// hands of somebody else, and the whole sign-in ends.
 	s.exchange(first.Refresh).want(t, 401, refreshInvalid)
 	s.exchange(third.Refresh).want(t, 401, refreshInvalid)
 	for _, tk := range []tokens{first, second, twin, third} {
@@ -243,7 +244,7 @@ func TestLogout(t *testing.T) {
 	logout(other, here.Refresh).want(t, 401, refreshInvalid)
 	logout(here.Access, here.Access).want(t, 401, `{"detail":"Token has wrong type","code":"token_not_valid"}`)
 	s.send("GET", "/me/", here.Access, nil).want(t, 200, "")
-	for range 2 { // twice is as once
+	for range 2 { // a second time changes nothing
 		logout(there.Access, here.Refresh).want(t, 200, `{"message":"Logged out."}`)
 		s.send("GET", "/me/", here.Access, nil).want(t, 401, badToken("Token is invalid"))
 		s.exchange(here.Refresh).want(t, 401, refreshInvalid)
@@ -280,8 +281,8 @@ func TestPasswordChange(t *testing.T) {
 	s.send("GET", "/me/", other, nil).want(t, 200, "")
 }
 
-// TestHashIsRemade signs in with a hash of other parameters, which a sign-in
-// replaces without ending the others.
+// TestHashIsRemade signs in a user whose hash has other parameters. The sign-in replaces
+// the hash and does not end other sign-ins.
 func TestHashIsRemade(t *testing.T) {
 	s := newShop(t)
 	const weak = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$vWIA7+U/W+6p8C19oMxQ/xxhrw487ZgwCuia6vGu22M" // of pass123
@@ -296,13 +297,13 @@ func TestHashIsRemade(t *testing.T) {
 	s.login("old", "pass123")
 	again, err := s.db.UserByName(t.Context(), "old")
 	if err != nil || again.PasswordHash != u.PasswordHash {
-		t.Errorf("the hash was made anew once more, %v", err)
+		t.Errorf("the hash was replaced once more, %v", err)
 	}
 	s.send("GET", "/me/", first.Access, nil).want(t, 200, "")
 }
 
-// TestChangesByAnotherProcess has another connection, as the sqlite3 shell has,
-// end sign-ins under a running server.
+// TestChangesByAnotherProcess has another connection, like that of the sqlite3 shell,
+// end sign-ins while the server runs.
 func TestChangesByAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)
@@ -329,7 +330,7 @@ func TestChangesByAnotherProcess(t *testing.T) {
 	s.exchange(tk.Refresh).want(t, 401, refreshInvalid)
 }
 
-// TestUserDeletedBetween deletes a user whose token is still remembered.
+// TestUserDeletedBetween deletes a user whose token is still cached.
 func TestUserDeletedBetween(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)
@@ -342,7 +343,7 @@ func TestUserDeletedBetween(t *testing.T) {
 	s.send("POST", "/password/change/", tk, `{"old_password":"pass123","new_password":"x"}`).want(t, 401, gone)
 }
 
-// TestExpiredSignInsAreClearedAway looks at the tables after a while.
+// TestExpiredSignInsAreClearedAway counts the rows of the tables after some days.
 func TestExpiredSignInsAreClearedAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)

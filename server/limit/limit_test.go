@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// hands is a clock that stands still unless it is moved.
+// hands is a clock that stands still until a test moves it.
 type hands struct{ at atomic.Int64 }
 
 func (h *hands) now() time.Time       { return time.Unix(0, h.at.Load()) }
@@ -46,7 +46,7 @@ func TestLimiter(t *testing.T) {
 	}
 	take(key, 10*time.Second)
 	for range 5 {
-		l.undo(key) // more than there were
+		l.undo(key) // more often than it was taken
 	}
 	for range 3 {
 		take(key, 0)
@@ -55,8 +55,8 @@ func TestLimiter(t *testing.T) {
 	l.undo(KeyOf("never seen"))
 }
 
-// TestLimiterHoldsAcrossGoroutines lets many take at once: the burst and no
-// more.
+// TestLimiterHoldsAcrossGoroutines has many goroutines take at once: the limiter allows
+// the burst and no more.
 func TestLimiterHoldsAcrossGoroutines(t *testing.T) {
 	var clock hands
 	l := NewLimiter(50, time.Second, clock.now)
@@ -77,8 +77,8 @@ func TestLimiterHoldsAcrossGoroutines(t *testing.T) {
 	}
 }
 
-// TestLimiterIsBounded has a million keys do one thing each, and one key that
-// has used up its burst: it is not forgotten for them.
+// TestLimiterIsBounded has a million keys take once each. The limiter keeps a key that
+// has used up its burst.
 func TestLimiterIsBounded(t *testing.T) {
 	var clock hands
 	l := NewLimiter(10, 6*time.Second, clock.now)
@@ -93,11 +93,11 @@ func TestLimiterIsBounded(t *testing.T) {
 		t.Errorf("%d keys are kept, want %d at most", len(l.fullAt), maxKeys)
 	}
 	if l.take(guesser) == 0 {
-		t.Error("the guesser is set free")
+		t.Error("the limiter has dropped the guesser")
 	}
 }
 
-// TestGuard has the world guess at an account while its owner signs in.
+// TestGuard has many clients guess at an account while its owner signs in.
 func TestGuard(t *testing.T) {
 	var clock hands
 	g := NewGuard(clock.now)
@@ -128,7 +128,8 @@ func TestGuard(t *testing.T) {
 	if _, err := g.Try("shop", "203.0.113.9", known(false)); waits(err) == 0 {
 		t.Error("the account is not protected")
 	}
-	// Its owner, where they have been before, mistypes a few times.
+	// The owner, at an address from which they have signed in before, mistypes a few
+	// times.
 	for i := range accountTries {
 		success, err := g.Try("shop", "203.0.113.7", known(true))
 		if err != nil {
@@ -141,7 +142,7 @@ func TestGuard(t *testing.T) {
 	if _, err := g.Try("another", "198.51.100.1", known(false)); err != nil {
 		t.Errorf("another account: %v", err)
 	}
-	// Success never counts, and a look-up that fails costs nothing.
+	// A success never counts, and neither does a look-up that fails.
 	for i := range 1000 {
 		success, err := g.Try("happy", "203.0.113.8", known(true))
 		if err != nil {
