@@ -16,30 +16,106 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
-// readmeBlock returns the block of the README that is marked as that test's.
-func readmeBlock(t *testing.T, test string) string {
+// readmeBlock returns the first block of the README after a comment that has
+// these words.
+func readmeBlock(t *testing.T, comment string) string {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?s)" + test + ".*?```[a-z]+\n(.*?)```").FindSubmatch(readme)
+	m := regexp.MustCompile("(?s)<!-- [^\n]*" + comment + "[^\n]* -->\n```[a-z]+\n(.*?)```").FindSubmatch(readme)
 	if m == nil {
-		t.Fatalf("no block of %s in the README", test)
+		t.Fatalf("no block of %s in the README", comment)
 	}
 	return string(m[1])
 }
 
-// TestReadmeClient runs the README's client in Node. Its access token has expired
-// by the time it uses it, so that it has to get new ones.
-func TestReadmeClient(t *testing.T) {
+// recorder is a proxy in front of a shop that records each request.
+type recorder struct {
+	url   string
+	mu    sync.Mutex
+	calls []string
+}
+
+// record starts a recorder. After a sign-in, it lets the access token expire
+// before the client uses it.
+func record(t *testing.T, s *shop) *recorder {
+	t.Helper()
+	target, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(resp *http.Response) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if resp.Request.URL.Path == "/login/" {
+			s.clock.advance(time.Hour + time.Minute)
+		}
+		if resp.Request.Method != http.MethodOptions {
+			r.calls = append(r.calls, fmt.Sprint(resp.Request.Method, " ", resp.Request.URL.Path, " ", resp.StatusCode))
+		}
+		return nil
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	r.url = front.URL
+	return r
+}
+
+// count returns how many of the calls were this one.
+func (r *recorder) count(call string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+// readmeModule returns the README's onenow.mjs, for a server at that address.
+func readmeModule(t *testing.T, address string) string {
+	t.Helper()
+	return strings.Replace(readmeBlock(t, "TestReadmeModule"), "http://127.0.0.1:8000", address, 1)
+}
+
+// node runs main.mjs beside the other files in Node, in a time zone, and returns
+// its output.
+func node(t *testing.T, zone string, files map[string]string) string {
+	t.Helper()
 	version, err := exec.Command("node", "--version").Output()
 	var major int
 	if _, scanErr := fmt.Sscanf(string(version), "v%d.", &major); err != nil || scanErr != nil || major < 18 {
 		t.Skip("needs Node 18 or newer")
 	}
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, "main.mjs"))
+	cmd.Env = append(os.Environ(), "TZ="+zone)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	return string(out)
+}
+
+// TestReadmeClient runs the README's client in Node. Its access token has expired
+// before its first use, so that it has to get new ones.
+func TestReadmeClient(t *testing.T) {
 	t.Run("with a car", func(t *testing.T) { runReadmeClient(t, true) })
 	t.Run("without one", func(t *testing.T) { runReadmeClient(t, false) })
 }
@@ -53,46 +129,147 @@ func runReadmeClient(t *testing.T, car bool) {
 		s.vehicle(token, "ABC123")
 		want = slices.Delete(want, 4, 5)
 	}
-	target, err := url.Parse(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	var calls []string
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.ModifyResponse = func(resp *http.Response) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if resp.Request.URL.Path == "/login/" {
-			s.clock.advance(time.Hour + time.Minute)
-		}
-		calls = append(calls, fmt.Sprint(resp.Request.Method, " ", resp.Request.URL.Path, " ", resp.StatusCode))
-		return nil
-	}
-	front := httptest.NewServer(proxy)
-	defer front.Close()
-
-	block := readmeBlock(t, "TestReadmeClient")
-	script := filepath.Join(t.TempDir(), "client.mjs")
-	if err := os.WriteFile(script, []byte(strings.Replace(block, "http://127.0.0.1:8000", front.URL, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r := record(t, s)
+	block := readmeBlock(t, "TestReadmeClient runs")
 	var prints strings.Builder
 	for line := range strings.Lines(block) {
 		if printed, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "// "); ok {
 			prints.WriteString(printed)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	got, err := exec.CommandContext(ctx, "node", script).CombinedOutput()
-	if err != nil || string(got) != prints.String() {
-		t.Errorf("%v, got\n%s\nwant\n%s", err, got, &prints)
+	got := node(t, "UTC", map[string]string{"onenow.mjs": readmeModule(t, r.url), "main.mjs": block})
+	if got != prints.String() {
+		t.Errorf("got\n%s\nwant\n%s", got, &prints)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if !slices.Equal(calls, want) {
-		t.Errorf("got calls %q, want %q", calls, want)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.calls, want) {
+		t.Errorf("got calls %q, want %q", r.calls, want)
+	}
+}
+
+// TestReadmeModule makes several calls at once with an expired access token, in
+// Node and in two frames of a browser, which share their storage like two tabs.
+// One call refreshes the tokens for all.
+func TestReadmeModule(t *testing.T) {
+	wantOneRefresh := func(t *testing.T, r *recorder, calls int) {
+		t.Helper()
+		if got := r.count("POST /api/token/refresh/ 200"); got != 1 {
+			t.Errorf("got %d refreshes, want 1", got)
+		}
+		if got := r.count("GET /me/ 200"); got != calls {
+			t.Errorf("got %d answers, want %d", got, calls)
+		}
+		if got := r.count("GET /me/ 401"); got < 2 {
+			t.Errorf("got %d calls with an expired token, want several", got)
+		}
+	}
+	t.Run("in Node", func(t *testing.T) {
+		s := newShop(t)
+		s.user("user1")
+		r := record(t, s)
+		main := `import {call, login} from "./onenow.mjs";
+			await login("user1", "pass123");
+			await Promise.all(Array.from({length: 8}, () => call("GET", "/me/")));
+			await login("user1", "wrong").catch((e) => console.log(e.status, e.message));`
+		got := node(t, "UTC", map[string]string{"onenow.mjs": readmeModule(t, r.url), "main.mjs": main})
+		if want := "401 No active account found with the given credentials\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		wantOneRefresh(t, r, 8)
+	})
+	t.Run("after a logout", func(t *testing.T) {
+		s := newShop(t)
+		s.user("user1")
+		r := record(t, s)
+		main := `import {call, login} from "./onenow.mjs";
+			const {refresh} = await login("user1", "pass123");
+			const me = await call("GET", "/me/");
+			await call("POST", "/logout/", {refresh});
+			for (let i = 0; i < 2; i++) await call("GET", "/me/").catch((e) => console.log(e.status, e.message));`
+		got := node(t, "UTC", map[string]string{"onenow.mjs": readmeModule(t, r.url), "main.mjs": main})
+		if want := "401 Token is invalid\n401 Authentication credentials were not provided.\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+	t.Run("in two tabs", func(t *testing.T) {
+		ctx := browser(t)
+		s := newShop(t)
+		s.user("user1")
+		r := record(t, s)
+		module := readmeModule(t, r.url)
+		website := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/onenow.mjs" {
+				w.Header().Set("Content-Type", "text/javascript")
+				_, _ = w.Write([]byte(module))
+				return
+			}
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<!doctype html><script type=module>window.api = await import('./onenow.mjs')</script>"))
+		}))
+		defer website.Close()
+		script := `(async () => {
+			const frames = await Promise.all([0, 1].map(() => new Promise((done) => {
+				const frame = document.createElement("iframe");
+				frame.onload = () => done(frame.contentWindow);
+				frame.src = "/frame";
+				document.body.append(frame);
+			})));
+			while (!frames.every((f) => f.api)) await new Promise((done) => setTimeout(done, 10));
+			await frames[0].api.login("user1", "pass123");
+			const answers = await Promise.all([...frames, ...frames, ...frames].map((f) => f.api.call("GET", "/me/")));
+			return answers.map((a) => a.username).join(" ");
+		})()`
+		if _, err := chromedp.Run(ctx, chromedp.Navigate(website.URL)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+		if want := "user1 user1 user1 user1 user1 user1"; err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+		wantOneRefresh(t, r, 6)
+	})
+}
+
+// TestReadmeDays wants the day that a date picker shows, in every time zone, and
+// that toISOString is wrong in Lahore, as the README says.
+func TestReadmeDays(t *testing.T) {
+	block := readmeBlock(t, "TestReadmeDays")
+	main := `import {toDate, toDay} from "./days.mjs";
+		const picked = new Date(2025, 6, 20);
+		console.log(toDay(picked), toDay(toDate("2025-07-20")), toDate("2025-07-20").getTime() === picked.getTime(), toDay(new Date(2025, 0, 5, 23, 59)));
+		console.log(picked.toISOString().slice(0, 10));`
+	for zone, iso := range map[string]string{"Asia/Karachi": "2025-07-19", "UTC": "2025-07-20", "America/New_York": "2025-07-20"} {
+		want := "2025-07-20 2025-07-20 true 2025-01-05\n" + iso + "\n"
+		if got := node(t, zone, map[string]string{"days.mjs": block, "main.mjs": main}); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", zone, got, want)
+		}
+	}
+}
+
+// TestReadmeCalendar asks for July's events. Bookings that only end or begin at
+// its edges are not among them.
+func TestReadmeCalendar(t *testing.T) {
+	s := newShop(t)
+	token := s.owner("user1")
+	one, two := s.vehicle(token, "ABC123"), s.vehicle(token, "XYZ789")
+	s.booking(token, one, "2025-06-20", "2025-07-01")
+	s.booking(token, two, "2025-06-29", "2025-07-03")
+	s.booking(token, one, "2025-07-20", "2025-07-25")
+	s.booking(token, one, "2025-07-31", "2025-08-02")
+	s.booking(token, two, "2025-08-01", "2025-08-05")
+	main := `import {login} from "./onenow.mjs";
+		import {events} from "./calendar.mjs";
+		await login("user1", "pass123");
+		for (const e of await events({start: new Date(2025, 6, 1), end: new Date(2025, 7, 1)})) console.log(JSON.stringify(e));`
+	got := node(t, "Asia/Karachi", map[string]string{"onenow.mjs": readmeModule(t, s.url), "days.mjs": readmeBlock(t, "TestReadmeDays"),
+		"calendar.mjs": readmeBlock(t, "TestReadmeCalendar"), "main.mjs": main})
+	want := `{"id":2,"title":"Car 2","start":"2025-06-29","end":"2025-07-03","allDay":true}
+{"id":3,"title":"Car 1","start":"2025-07-20","end":"2025-07-25","allDay":true}
+{"id":4,"title":"Car 1","start":"2025-07-31","end":"2025-08-02","allDay":true}
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
