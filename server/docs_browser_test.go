@@ -89,11 +89,15 @@ func (p *docsPage) click(selector string) {
 	p.script(selector, "click")
 }
 
-// fill types into a field, over its content.
+// fill replaces the content of a field at once, as pasting does. Typing a token
+// takes long, because the page is rendered after each key.
 func (p *docsPage) fill(selector, text string) {
 	p.t.Helper()
+	p.script(selector, "focus")
 	p.script(selector, "select")
-	p.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+	if !eval[bool](p, fmt.Sprintf("document.execCommand('insertText', false, %q)", text)) {
+		p.t.Fatalf("cannot fill %s", selector)
+	}
 }
 
 // asShown stands for the body that the page has filled in.
