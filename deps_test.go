@@ -9,7 +9,7 @@ import (
 
 // layers are the folders of our packages, from the top down. A package belongs
 // to the deepest folder that holds it: onenow/db/dbtest to onenow/db.
-var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth"}
+var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth", "onenow/db/prices"}
 
 // layer returns the index in layers of a package, or -1 if it is not ours.
 func layer(pkg string) int {
@@ -43,7 +43,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, pkg := range []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/auth"} {
+	for _, pkg := range []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/auth", "onenow/db/prices"} {
 		if !slices.Contains(checked, pkg) {
 			t.Errorf("go list does not know the package %s", pkg)
 		}

@@ -8,4 +8,8 @@
 // Amounts are whole minor units (Money), percentages are whole hundredths of a
 // percent (Percent), and moments are whole minutes on the shop's clock (Moment).
 // Each amount is rounded once, to whole minor units, half away from zero.
+//
+// Request.Quote is the price of a rental that is agreed. Request.Late, Mileage.Charge
+// and Fuel.Charge propose what a return adds to it. Tax.Bill adds up charges whenever
+// one of them changes, and DueLines says when they are due.
 package prices

@@ -1,0 +1,58 @@
+package prices
+
+import "errors"
+
+// DayRule says how a shop counts the days of a rental.
+//
+// Days of 24 hours from pick-up, with some free minutes and then a price for each
+// hour, are the custom of the trade. In Lahore an hour costs a fifth of the daily
+// rate, and some shops count days of the calendar instead.
+type DayRule struct {
+	// Calendar counts the days of the calendar, both end days included. The other
+	// fields mean nothing then. Without it, days are 24 hours from pick-up.
+	Calendar bool
+
+	// GraceMinutes is how many minutes beyond the last full day are free.
+	GraceMinutes int64
+
+	// ExtraHourPercent is what an hour beyond the last full day costs, in percent
+	// of the daily rate, for a car without a rate of its own for an hour.
+	ExtraHourPercent Percent
+
+	// FullDayAfterHours makes more hours than these, beyond the last full day, a
+	// full day. With 0 no number of hours does.
+	FullDayAfterHours int64
+}
+
+// ErrOutOfRange is returned for a rate, an amount, a percentage or a part of a day
+// rule that is negative or beyond its limit.
+var ErrOutOfRange = errors.New("a rate, an amount or a percentage is out of range")
+
+func (r DayRule) check() error {
+	if r.GraceMinutes < 0 || r.FullDayAfterHours < 0 || r.ExtraHourPercent < 0 || r.ExtraHourPercent > MaxPercent {
+		return ErrOutOfRange
+	}
+	return nil
+}
+
+// count returns the full days of s, at least 1, and the hours beyond them, whatever
+// they cost. A begun hour counts, and the grace counts as soon as it is exceeded:
+// with 60 minutes' grace, 25 h are one day, and 25 h 1 min are one day and 2 hours.
+//
+// The grace goes before FullDayAfterHours: time within the grace is free even if it
+// is longer than those hours.
+func (r DayRule) count(s Span) (full, hours int64) {
+	if r.Calendar {
+		return s.calendarDays(), 0
+	}
+	full, left := s.minutes()/minutesPerDay, s.minutes()%minutesPerDay
+	switch {
+	case full == 0:
+		return 1, 0
+	case left <= r.GraceMinutes:
+		return full, 0
+	case r.FullDayAfterHours > 0 && ceilDiv(left, minutesPerHour) > r.FullDayAfterHours:
+		return full + 1, 0
+	}
+	return full, ceilDiv(left, minutesPerHour)
+}
