@@ -48,7 +48,7 @@ func TestBackup(t *testing.T) {
 		check(name, known)
 	}
 	_, stderr := onenow(t, dir, "", 1, "backup", "copy0.db")
-	sentence(t, stderr, "copy0.db exists already", "--force")
+	sentence(t, stderr, "copy0.db already exists", "--force")
 	known := l.soFar()
 	onenow(t, dir, "", 0, "backup", "copy0.db", "--force")
 	check("copy0.db", known)
@@ -60,7 +60,7 @@ func TestBackup(t *testing.T) {
 	check("piped.db", known)
 	_, stderr = onenow(t, dir, "", 1, "backup", "./onenow.db", "--force")
 	sentence(t, stderr, "./onenow.db is the database itself")
-	for dest, want := range map[string]string{"/dev/null": "is no regular file", ".": "is a folder", "": "no file is named"} {
+	for dest, want := range map[string]string{"/dev/null": "is not a regular file", ".": "is a folder", "": "the name of the backup is empty"} {
 		_, stderr = onenow(t, dir, "", 1, "backup", "--force", dest)
 		sentence(t, stderr, want)
 	}

@@ -318,7 +318,7 @@ func TestImportClashes(t *testing.T) {
 	}
 	for _, more := range [][]string{nil, {"--dry-run"}} {
 		_, stderr = onenow(t, dir, "", 1, append(args, more...)...)
-		sentence(t, stderr, "left.csv exists already")
+		sentence(t, stderr, "left.csv already exists")
 	}
 	if text, _ := os.ReadFile(filepath.Join(dir, "left.csv")); string(text) != "mine" || files(t, dir) != "left.csv" {
 		t.Errorf("left.csv has %q, beside %s", text, files(t, dir))
@@ -599,7 +599,7 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		{"typo.sqlite3", "cannot open typo.sqlite3: it does not exist"},
 		{".", "cannot open .: it is a folder"},
-		{"fifo", "fifo is not the first implementation's database: it is no regular file"},
+		{"fifo", "fifo is not the first implementation's database: it is not a regular file"},
 		{"notes.txt", "notes.txt is not the first implementation's database: it is not an SQLite file"},
 		{"empty", "empty is not the first implementation's database: it is not an SQLite file"},
 		{"other.sqlite3", "it has no column username in table auth_user"},
@@ -614,8 +614,8 @@ func TestImportRefuses(t *testing.T) {
 		{"db.sqlite3 --skip-conflicts db.sqlite3-journal", "db.sqlite3-journal cannot be a database, or a part of one"},
 		{"db.sqlite3 --db notes.txt", "notes.txt is not a onenow database"},
 		{"db.sqlite3 --db no/where.db", "the folder no does not exist"},
-		{"db.sqlite3 --db old.db", "old.db-wal beside it holds data of another"},
-		{"db.sqlite3 --db new.db --skip-conflicts notes.txt", "notes.txt exists already"},
+		{"db.sqlite3 --db old.db", "old.db-wal next to it holds data of another database"},
+		{"db.sqlite3 --db new.db --skip-conflicts notes.txt", "notes.txt already exists"},
 		{"db.sqlite3 --db new.db --skip-conflicts no/left.csv", "cannot create no/left.csv: the folder no does not exist"},
 		{"db.sqlite3 --db new.db --skip-conflicts ./new.db", "./new.db cannot be a database, or a part of one"},
 	} {
@@ -636,7 +636,7 @@ func TestImportRefuses(t *testing.T) {
 	p := serve(t, dir, "--db", "new.db")
 	for _, more := range []string{"", " --dry-run"} {
 		_, stderr := onenow(t, dir, "", 1, strings.Fields("import-django db.sqlite3 --db new.db"+more)...)
-		sentence(t, stderr, "new.db is being served by another onenow: stop that one first")
+		sentence(t, stderr, "new.db is being served by another onenow: stop that onenow first")
 	}
 	p.stop(syscall.SIGTERM)
 	onenow(t, dir, "", 0, "import-django", "db.sqlite3", "--db", "new.db")

@@ -30,11 +30,11 @@ func TestOddFiles(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"fifo":      "fifo is not a onenow database: it is no regular file",
-		"/dev/null": "/dev/null is not a onenow database: it is no regular file",
+		"fifo":      "fifo is not a onenow database: it is not a regular file",
+		"/dev/null": "/dev/null is not a onenow database: it is not a regular file",
 		"dangling":  "cannot open dangling: it is a link to a file that does not exist",
-		"old.db":    "old.db-wal beside it holds data of another",
-		"old2.db":   "old2.db-wal beside it holds data of another",
+		"old.db":    "old.db-wal next to it holds data of another database",
+		"old2.db":   "old2.db-wal next to it holds data of another database",
 	} {
 		_, stderr := onenow(t, dir, "", 1, "migrate", "--db", name)
 		sentence(t, stderr, want)

@@ -257,7 +257,7 @@ func TestFrozen(t *testing.T) {
 	clients.Wait()
 	p.stop(os.Interrupt)
 	t.Logf("open took %v; %s", waited, out)
-	if !strings.Contains(p.log.String(), "the system did not wait for a checkpoint") {
+	if !strings.Contains(p.log.String(), "the kernel did not wait for a checkpoint") {
 		t.Errorf("the log does not tell:\n%s", p.log)
 	}
 	if err := l.lost(path, l.answered); err != nil {

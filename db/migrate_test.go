@@ -164,7 +164,7 @@ func TestMigrations(t *testing.T) {
 	// A step that leaves rows that refer to nothing is undone.
 	path := newFileOf(t, formats[1])
 	orphaning := db.WithMigrations(first, []store.Step{run("DROP TRIGGER vehicles_delete", "DELETE FROM vehicles WHERE id = 1")})
-	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
+	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to rows that do not exist") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if got := dbtest.Count(t, path, "vehicles"); got != 2 {
