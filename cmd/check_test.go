@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct{ damage, want string }{
 		"an overlap": {`DROP TRIGGER bookings_insert_overlap;
 			INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-01-01', '2025-01-09'), (1, '2025-01-02', '2025-01-03'), (1, '2025-01-05', '2025-01-06')`,
-			"the schema lacks the trigger bookings_insert_overlap\nbooking 2 of vehicle 1 begins before an earlier one has ended\nbooking 3 of vehicle 1 begins before an earlier one has ended\n"},
+			"the schema lacks the trigger bookings_insert_overlap\nbooking 2 of vehicle 1 starts before an earlier booking of this vehicle ends\nbooking 3 of vehicle 1 starts before an earlier booking of this vehicle ends\n"},
 		"an orphan":                 {"INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (99, '2025-01-01', '2025-01-09')", "row 1 of bookings refers to a row of vehicles that does not exist\n"},
 		"a table too many":          {"CREATE TABLE notes (x)", "the schema has a table notes that is not onenow's\n"},
 		"an index of another":       {"DROP INDEX bookings_vehicle_id; CREATE INDEX bookings_vehicle_id ON bookings (id)", "the index bookings_vehicle_id is not as in schema.sql\n"},
