@@ -2,8 +2,9 @@ package auth
 
 import "testing"
 
-// TestPadding adds up the work of refusing a password: for each hash, and for a user who
-// does not exist, it is argon2id once and as many iterations as the slowest hash has.
+// TestPadding adds up the work of Verify and Pad for a refused password. For each hash, and
+// for a user who does not exist, the sum is argon2id once and the iterations of the slowest
+// hash.
 func TestPadding(t *testing.T) {
 	const (
 		slow  = "pbkdf2_sha256$300000$abcdefghijklmnopqrstuv$ZcmDLV3EEDxymtLobJ+MyDvGn3cVkyFOI7bbMyHzZzI="
