@@ -52,7 +52,7 @@ func TestUnreadableHashes(t *testing.T) {
 	}
 	// An empty hash stands for a user who does not exist. It matches no password.
 	if ok, err := auth.Verify("", ""); ok || err != nil {
-		t.Errorf("got %v, %v for nobody", ok, err)
+		t.Errorf("got %v, %v for a user who does not exist", ok, err)
 	}
 }
 

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Locked is stored as the password hash of a user who cannot sign in until somebody
-// sets a new password for them.
+// Locked is the password hash of a user who cannot sign in until they get a new password.
 const Locked = "!"
 
 // djangoScheme is the prefix of Django's hashes, which have the form

@@ -13,7 +13,7 @@ func TestPadding(t *testing.T) {
 	for hash, done := range map[string]struct {
 		argon      bool
 		iterations int
-	}{"": {argon: true}, Locked: {argon: true}, nobody: {argon: true}, slow: {iterations: 300_000}, quick: {iterations: 1000}} {
+	}{"": {argon: true}, Locked: {argon: true}, unknownUserHash: {argon: true}, slow: {iterations: 300_000}, quick: {iterations: 1000}} {
 		for slowest, want := range map[string]int{"": done.iterations, quick: max(1000, done.iterations), slow: 300_000} {
 			argon, iterations := padding(hash, slowest)
 			if argon == done.argon || iterations+done.iterations != want {

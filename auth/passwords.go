@@ -35,9 +35,9 @@ const restTime = 5 * time.Second
 // ErrHash is the error for a stored hash that Verify cannot read.
 var ErrHash = errors.New("unreadable password hash")
 
-// nobody is the hash of a user who does not exist. No password matches it, because its
-// key is 32 zeros.
-var nobody = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
+// unknownUserHash is the hash for a user who does not exist. No password matches it, because
+// its key is 32 zeros.
+var unknownUserHash = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
 
 // Turns limits how many goroutines hash at once to the number of CPUs, because each hash
 // takes 19 MiB of memory and a whole CPU. Some seconds after the last turn, it returns the
@@ -86,7 +86,7 @@ func Hash(password string) string {
 func Verify(hash, password string) (bool, error) {
 	switch {
 	case hash == "" || hash == Locked:
-		hash = nobody
+		hash = unknownUserHash
 	case strings.HasPrefix(hash, djangoScheme):
 		return verifyDjango(hash, password)
 	}

@@ -36,7 +36,7 @@ func TestCheck(t *testing.T) {
 			if !strings.Contains(out, c.want) {
 				t.Errorf("got %s\nwant %s", out, c.want)
 			}
-			sentence(t, stderr, "onenow.db", "found wrong")
+			sentence(t, stderr, "onenow.db", "has problems")
 			if after, _ := os.ReadFile(path); string(after) != string(before) || files(t, dir) != "onenow.db" {
 				t.Error("the file was changed")
 			}

@@ -20,8 +20,8 @@ import (
 	"onenow/db/dbtest"
 )
 
-// djangoSchema is the part of the first implementation's schema that Django's
-// migrations make for its own models and for its users.
+// djangoSchema is the part of the first implementation's schema with its own models and
+// its users, as Django's migrations create it.
 const djangoSchema = `
 
 CREATE TABLE "django_migrations" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "app" varchar(255) NOT NULL, "name" varchar(255) NOT NULL, "applied" datetime NOT NULL);
@@ -88,7 +88,7 @@ func (d *django) shop() (car int64) {
 	return d.vehicle(d.user("shop", dbtest.DjangoHash(d.t, "pass123", 20_000), true), "ABC-1", 2020)
 }
 
-// read returns the rows of a query with one column on the file at path.
+// read returns the rows of a query with one column, on the file at path.
 func read(t *testing.T, path, query string) string {
 	t.Helper()
 	shell, err := sql.Open("sqlite", path)
@@ -156,7 +156,7 @@ func holds(t *testing.T, text string, words ...string) {
 	}
 }
 
-// TestImport imports all odd rows that can be imported, and then uses them.
+// TestImport imports unusual rows that can be imported, and then uses them.
 func TestImport(t *testing.T) {
 	source, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
@@ -266,13 +266,13 @@ func TestImport(t *testing.T) {
 	onenow(t, dir, "back\n", 0, "set-password", "inactive")
 	p.login("inactive", "back")
 	if got := read(t, path, "SELECT substr(password_hash, 1, 10) FROM users WHERE id IN (1, 2, 5, 6, 9)"); got != strings.Repeat("$argon2id$\n", 4)+"$argon2id$" {
-		t.Errorf("got hashes\n%s\nwant argon2id's, after sign-ins", got)
+		t.Errorf("got hashes\n%s\nwant argon2id hashes after the sign-ins", got)
 	}
 	p.login("shop", "pass123")
 }
 
-// TestImportClashes imports bookings that overlap: nothing is imported, or with
-// --skip-conflicts everything else.
+// TestImportClashes imports a file with bookings that overlap. The command imports
+// nothing, or, with --skip-conflicts, all other rows.
 func TestImportClashes(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)
@@ -311,7 +311,7 @@ func TestImportClashes(t *testing.T) {
 		t.Errorf("the dry run prints\n%s%swant\n%s%s; it left %q", dry, dryErr, out, stderr, files(t, dir))
 	}
 
-	// No file is overwritten, and no part of a database is left.
+	// The command overwrites no file and leaves no part of a database.
 	args = append(args, "--skip-conflicts", "left.csv")
 	if err := os.WriteFile(filepath.Join(dir, "left.csv"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func TestImportClashes(t *testing.T) {
 		sentence(t, stderr, "left.csv already exists")
 	}
 	if text, _ := os.ReadFile(filepath.Join(dir, "left.csv")); string(text) != "mine" || files(t, dir) != "left.csv" {
-		t.Errorf("left.csv has %q, beside %s", text, files(t, dir))
+		t.Errorf("left.csv has %q, and the files are %s", text, files(t, dir))
 	}
 	if err := os.Remove(filepath.Join(dir, "left.csv")); err != nil {
 		t.Fatal(err)
@@ -351,15 +351,15 @@ backend_api_booking,"overlaps booking 5 (start_date 2030-03-12 19:00:00, end_dat
 	if info, err := os.Stat(filepath.Join(dir, "left.csv")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want mode 0600", info, err)
 	}
-	// The id of a booking that was left out is not used again.
+	// The id of a rejected booking is not used for a new one.
 	p := serve(t, dir)
 	if status, body := p.post("/bookings/", p.login("shop", "pass123"), `{"vehicle":1,"start_date":"2031-01-01","end_date":"2031-01-02"}`); status != 201 || !strings.HasPrefix(body, `{"id":101,`) {
 		t.Errorf("got %d %s, want id 101", status, body)
 	}
 }
 
-// TestImportOddRows leaves out the rows that cannot be imported, and writes all
-// their columns to the CSV file.
+// TestImportOddRows imports a file with rows that cannot be imported. The command writes
+// all their columns to the CSV file.
 func TestImportOddRows(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -421,7 +421,7 @@ func TestImportOddRows(t *testing.T) {
 	if err != nil || len(lines) != 24 {
 		t.Fatalf("got %d lines, %v, want 24", len(lines), err)
 	}
-	left := map[string]map[string]string{} // by table and id
+	left := map[string]map[string]string{} // the rows of left.csv, by table and id
 	for _, line := range lines[1:] {
 		row := map[string]string{}
 		for i, name := range lines[0] {
@@ -444,7 +444,7 @@ func TestImportOddRows(t *testing.T) {
 	}
 }
 
-// TestImportZones turns times into days of a time zone.
+// TestImportZones imports the same bookings with different time zones.
 func TestImportZones(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -480,17 +480,16 @@ func TestImportZones(t *testing.T) {
 		_, stderr := onenow(t, dir, "", 1, "import-django", d.path, "--timezone", bad)
 		sentence(t, stderr, "--timezone", bad, "Asia/Karachi")
 	}
-	if runtime.GOOS == "linux" { // where zones are files, and none are needed
+	if runtime.GOOS == "linux" { // without the system's files of time zones
 		t.Setenv("ZONEINFO", "/nonexistent")
 		if out, err := os.ReadFile(binary); err != nil || !bytes.Contains(out, []byte("Asia/Karachi")) {
-			t.Errorf("the binary does not bring time zones along, %v", err)
+			t.Errorf("the binary does not contain the time zones: %v", err)
 		}
 	}
 }
 
-// TestImportSources imports a file with a WAL, a file that a crash has left in the
-// middle of a transaction, and a file in a read-only folder. It changes none of
-// them.
+// TestImportSources imports a file with a WAL, a file that a crash has left in the middle
+// of a transaction, and a file in a read-only folder. The import changes none of them.
 func TestImportSources(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, d *django, car int64){
 		"WAL": func(t *testing.T, d *django, car int64) {
@@ -514,7 +513,7 @@ func TestImportSources(t *testing.T) {
 			made := t.TempDir()
 			d := newDjango(t, made)
 			leave(t, d, d.shop())
-			// As after a crash, or with the first implementation running.
+			// The files are as after a crash, or while the first implementation runs.
 			source := t.TempDir()
 			for f := range strings.FieldsSeq(files(t, made)) {
 				if f == "db.sqlite3-shm" {
@@ -542,8 +541,8 @@ func TestImportSources(t *testing.T) {
 	}
 }
 
-// TestImportOnTerminal imports texts that would move the cursor of a terminal, and
-// prints none of them as they are.
+// TestImportOnTerminal imports texts with control characters for terminals. The command
+// does not print these characters.
 func TestImportOnTerminal(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	d.shop()
@@ -559,8 +558,8 @@ func TestImportOnTerminal(t *testing.T) {
 	}
 }
 
-// TestImportRefuses imports from files that are no database of the first
-// implementation, and to files that the import must not write.
+// TestImportRefuses imports from files that are not databases of the first implementation,
+// and to files that the command must not write.
 func TestImportRefuses(t *testing.T) {
 	dir := t.TempDir()
 	d := newDjango(t, dir)
@@ -650,8 +649,8 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// TestImportInterrupted stops or kills the import at every moment: the database
-// has everything afterwards, or does not exist.
+// TestImportInterrupted stops or kills the import at different moments. Afterwards, the
+// database has all rows or does not exist.
 func TestImportInterrupted(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)
@@ -690,5 +689,5 @@ func TestImportInterrupted(t *testing.T) {
 			t.Errorf("got %s", out)
 		}
 	}
-	t.Logf("%d of %d were done by then", done, 2*moments)
+	t.Logf("%d of %d imports were done before the signal", done, 2*moments)
 }

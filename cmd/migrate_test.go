@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestOddFiles creates no database in place of a file that is none.
+// TestOddFiles runs migrate on files that are not databases. It changes none of them.
 func TestOddFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -52,8 +52,8 @@ func TestOddFiles(t *testing.T) {
 	}
 }
 
-// TestNewerFile has every command refuse a file of a newer onenow, and change
-// nothing in it.
+// TestNewerFile runs every command on a file of a newer onenow. The commands refuse it and
+// do not change it.
 func TestNewerFile(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "", 0, "migrate")
@@ -80,13 +80,13 @@ func TestMigrateCommand(t *testing.T) {
 	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 2\n" {
 		t.Errorf("got %q", out)
 	}
-	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 2: nothing to do\n" {
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db has version 2: nothing to do\n" {
 		t.Errorf("got %q", out)
 	}
 }
 
-// TestFirstStarts has many processes create the same file at once: all write to
-// one database.
+// TestFirstStarts starts many processes that create the same file at the same time. All of
+// them write to one database.
 func TestFirstStarts(t *testing.T) {
 	t.Run("none", func(t *testing.T) { firstStarts(t, t.TempDir()) })
 	t.Run("empty", func(t *testing.T) {

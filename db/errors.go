@@ -34,7 +34,7 @@ func (e *Error) Unwrap() error { return e.Kind }
 // Unavailable is the error for a file that could not be read or written.
 type Unavailable = store.Unavailable
 
-func gone() error { return &Error{Kind: ErrGone, Message: "User not found"} }
+func errGone() error { return &Error{Kind: ErrGone, Message: "User not found"} }
 
 func notFound(noun string) error {
 	return &Error{Kind: ErrNotFound, Message: fmt.Sprintf("No %s matches the given query.", noun)}

@@ -30,7 +30,7 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 		FROM users
 		WHERE id = ?1`, user, id).Scan(&username, &ok)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, gone()
+		return "", false, errGone()
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("read sign-in: %w", err)
@@ -47,7 +47,7 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 		newHash = u.PasswordHash
 	}
 	err := d.write(ctx, func(tx *Tx) error {
-		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(errChanged(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			newHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (tx *Tx) checkExists(by Principal) error {
 		return err
 	}
 	if !exists {
-		return gone()
+		return errGone()
 	}
 	return nil
 }
@@ -88,9 +88,9 @@ func (d *DB) user(ctx context.Context, query string, args ...any) (User, error) 
 	return u, nil
 }
 
-// changed returns the error for a user who has been deleted, or whose password hash has
+// errChanged returns the error for a user who has been deleted, or whose password hash has
 // been replaced, since the caller read the user.
-func changed() error {
+func errChanged() error {
 	return &Error{Kind: ErrConflict, Message: "The user has been changed or deleted. Try again."}
 }
 
@@ -114,7 +114,7 @@ func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 // ErrConflict if u has been deleted or u's password hash is no longer u.PasswordHash.
 func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(errChanged(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			passwordHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err

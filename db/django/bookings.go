@@ -15,24 +15,24 @@ import (
 func (g *source) takeBookings(bookings, vehicles *table) {
 	all := map[int64][]*booking{} // by vehicle
 	for _, r := range bookings.rows {
-		car, why := parent(vehicles, r, "vehicle_id")
+		car, reason := parent(vehicles, r, "vehicle_id")
 		b := &booking{row: r}
 		var ok1, ok2 bool
 		b.from, ok1 = parseTime(r.get("start_date"))
 		b.to, ok2 = parseTime(r.get("end_date"))
 		switch {
-		case why != "":
+		case reason != "":
 		case !ok1 || !ok2:
-			why = "has a date that is not written YYYY-MM-DD HH:MM:SS"
+			reason = "has a date that is not written YYYY-MM-DD HH:MM:SS"
 		case !b.to.After(b.from):
-			why = "does not end after it starts"
+			reason = "does not end after it starts"
 		default:
 			if b.start, b.end, ok1 = days(b.from.In(g.opts.Zone), b.to.In(g.opts.Zone)); !ok1 {
-				why = "has days that are not from 0001-01-01 to 9999-12-31"
+				reason = "has days that are not from 0001-01-01 to 9999-12-31"
 			}
 		}
-		if why != "" {
-			g.rejectAndReport(r, "%s", why)
+		if reason != "" {
+			g.rejectAndReport(r, "%s", reason)
 			continue
 		}
 		b.vehicle = car.id
@@ -126,9 +126,9 @@ func (c clash) String() string {
 		a, b = b, a
 	}
 	kept := "neither"
-	if a.why == "" {
+	if a.reason == "" {
 		kept = fmt.Sprintf("booking %d", a.id)
-	} else if b.why == "" {
+	} else if b.reason == "" {
 		kept = fmt.Sprintf("booking %d", b.id)
 	}
 	return fmt.Sprintf("vehicle %d, %q, has %s, which becomes %s to %s, and %s, which becomes %s to %s: they overlap%s; kept: %s",

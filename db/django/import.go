@@ -272,7 +272,7 @@ func (g *source) writeRejected() (err error) {
 	w := csv.NewWriter(f)
 	_ = w.Write(header) // w.Error returns the error below
 	for _, r := range g.rejected {
-		line := []string{r.table.name, r.why}
+		line := []string{r.table.name, r.reason}
 		for _, c := range header[2:] {
 			line = append(line, r.get(c))
 		}

@@ -46,7 +46,7 @@ type row struct {
 	table  *table
 	id     int64
 	values []sql.NullString
-	why    string // why the row cannot be imported; empty if it can
+	reason string // why the row cannot be imported; empty if it can
 }
 
 type user struct {
@@ -204,17 +204,17 @@ func show(v sql.NullString) string {
 	}
 }
 
-// reject marks a row as one that cannot be imported. why continues a sentence whose
+// reject marks a row as one that cannot be imported. reason continues a sentence whose
 // subject is the row.
-func (g *source) reject(r *row, why string, args ...any) {
-	r.why = fmt.Sprintf(why, args...)
+func (g *source) reject(r *row, reason string, args ...any) {
+	r.reason = fmt.Sprintf(reason, args...)
 	g.rejected = append(g.rejected, r)
 }
 
 // rejectAndReport rejects a row and adds it to the report.
-func (g *source) rejectAndReport(r *row, why string, args ...any) {
-	g.reject(r, why, args...)
-	g.report.Rejected = append(g.report.Rejected, fmt.Sprintf("%s %s", r, r.why))
+func (g *source) rejectAndReport(r *row, reason string, args ...any) {
+	g.reject(r, reason, args...)
+	g.report.Rejected = append(g.report.Rejected, fmt.Sprintf("%s %s", r, r.reason))
 }
 
 // note adds a note about an imported row to the report.
@@ -299,12 +299,12 @@ func (g *source) takeVehicles(vehicles, users *table) {
 	plates := map[[2]string]*row{} // by owner and plate
 	for _, r := range vehicles.rows {
 		v := &vehicle{row: r, Vehicle: db.Vehicle{Make: r.get("make"), Model: r.get("model"), Plate: r.get("plate")}}
-		owner, why := parent(users, r, "user_id")
+		owner, reason := parent(users, r, "user_id")
 		year, err := strconv.Atoi(r.get("year"))
 		key := [2]string{r.get("user_id"), db.PlateKey(v.Plate)}
 		switch other := plates[key]; {
-		case why != "":
-			g.rejectAndReport(r, "%s", why)
+		case reason != "":
+			g.rejectAndReport(r, "%s", reason)
 		case v.Make == "" || v.Model == "" || v.Plate == "":
 			g.rejectAndReport(r, "has no make, model or plate")
 		case !utf8.ValidString(v.Make + v.Model + v.Plate):
@@ -351,7 +351,7 @@ func parent(t *table, r *row, column string) (*row, string) {
 		return nil, "has an id that none can have here: ids begin at 1"
 	case err != nil || p == nil:
 		return nil, fmt.Sprintf("refers to %s %s, which does not exist", t.noun, show(r.values[slices.Index(r.table.columns, column)]))
-	case p.why != "":
+	case p.reason != "":
 		return nil, fmt.Sprintf("refers to %s %d, which cannot be imported", t.noun, id)
 	}
 	return p, ""
