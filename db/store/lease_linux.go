@@ -20,13 +20,12 @@ import (
 //
 // In WAL mode, the file changes only while a checkpoint copies commits from the WAL
 // into it. So a copy is sound if no checkpoint runs during the copy, and complete if
-// a checkpoint ran just before it. The kernel tells this process when another program
-// wants to copy the file: while a process holds a write lease on a file (fcntl(2),
-// F_SETLEASE), no other program has the file open. Another program that opens it
-// waits in open(2), and the kernel sends SIGIO to the holder, until the holder
-// releases the lease. This process runs a checkpoint before it releases the lease,
-// and no other checkpoint until it holds the lease again. The kernel grants the lease
-// when all other programs have closed the file.
+// a checkpoint ran just before it. A write lease (fcntl(2), F_SETLEASE) makes this
+// possible: while a process holds the lease, no other program has the file open. If
+// another program opens the file, the kernel sends SIGIO to the holder, and the program
+// waits in open(2) until the holder releases the lease. This process runs a checkpoint
+// before it releases the lease, and no other checkpoint until it holds the lease again.
+// The kernel grants the lease when all other programs have closed the file.
 //
 // The kernel grants a lease only if there is one open file description of the file,
 // but each of SQLite's connections opens the file. So this package replaces SQLite's
