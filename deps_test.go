@@ -7,11 +7,17 @@ import (
 	"testing"
 )
 
+<<<<<<< HEAD
 // layers are the folders of our packages, from the top down. A package belongs
 // to the deepest folder that holds it: onenow/db/dbtest to onenow/db.
 var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth", "onenow/db/prices"}
+=======
+// layers are the layers of onenow, from the top down. A package belongs to the layer with
+// the longest matching path: onenow/db/dbtest belongs to onenow/db.
+var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth"}
+>>>>>>> w-prose
 
-// layer returns the index in layers of a package, or -1 if it is not ours.
+// layer returns the index in layers of a package, or -1 if it is not a package of onenow.
 func layer(pkg string) int {
 	deepest := -1
 	for i, folder := range layers {
@@ -22,9 +28,8 @@ func layer(pkg string) int {
 	return deepest
 }
 
-// TestImports keeps the imports in one direction: no package imports a package
-// of a layer above it. Packages db and auth do not import each other, and auth
-// does not import the driver.
+// TestImports fails if a package imports a package of a layer above its own, if packages
+// db and auth import each other, or if auth imports SQLite's driver.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}{{range .Deps}} {{.}}{{end}}", "./...").Output()
 	if err != nil {
@@ -50,7 +55,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestOnlyStoreHasTheDriver fails if a package of the program other than db/store
+// TestOnlyStoreHasTheDriver fails if a package of the program, other than db/store,
 // imports SQLite's driver.
 func TestOnlyStoreHasTheDriver(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", ".").Output()
@@ -73,7 +78,7 @@ func TestOnlyStoreHasTheDriver(t *testing.T) {
 	}
 }
 
-// TestTestsStayOutside fails if the program has a package that only tests need.
+// TestTestsStayOutside fails if the program imports a package that only tests need.
 func TestTestsStayOutside(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
@@ -82,7 +87,7 @@ func TestTestsStayOutside(t *testing.T) {
 	for dep := range strings.FieldsSeq(string(out)) {
 		for _, tests := range []string{"github.com/pb33f/", "github.com/goccy/", "github.com/chromedp/", "onenow/db/dbtest", "testing"} {
 			if strings.HasPrefix(dep, tests) {
-				t.Errorf("the program has %s", dep)
+				t.Errorf("the program imports %s", dep)
 			}
 		}
 	}

@@ -1,5 +1,4 @@
-// Onenow is the backend of a small car-rental shop: one program, one SQLite
-// file.
+// Onenow is the backend of a small car-rental shop, in one program and one SQLite file.
 package main
 
 import (

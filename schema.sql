@@ -1,11 +1,11 @@
--- The whole data model of onenow, as a new file gets it.
+-- The data model of onenow: the schema of a new database file.
 --
--- The file is marked as ours by PRAGMA application_id and numbered by
--- PRAGMA user_version (both set in db/store). Dates are days of the
--- calendar, YYYY-MM-DD. Instants (columns that end in _at) are whole seconds
--- since 1970 in UTC.
+-- Package db/store sets PRAGMA application_id, which marks the file as onenow's, and
+-- PRAGMA user_version, the version of the schema. A date is a text in the form
+-- YYYY-MM-DD. A time (in a column whose name ends in _at) is the number of whole
+-- seconds since 1970 in UTC.
 
--- What belongs to this shop's installation as a whole: one row.
+-- One row with the values of this installation.
 CREATE TABLE instance (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     signing_key BLOB    NOT NULL CHECK (length(signing_key) = 32), -- signs the access and refresh tokens
@@ -14,16 +14,16 @@ CREATE TABLE instance (
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    username      TEXT    NOT NULL UNIQUE CHECK (username <> ''), -- compared exactly: Ali is not ali
-    password_hash TEXT    NOT NULL,                               -- argon2id, in PHC string format; of an imported user, Django's, or ! for no password
+    username      TEXT    NOT NULL UNIQUE CHECK (username <> ''), -- upper and lower case differ: Ali is not ali
+    password_hash TEXT    NOT NULL,                               -- argon2id in PHC string format; an imported user may have Django's format, or ! for no password
     created_at    INTEGER NOT NULL,
-    name_key      TEXT -- username without invisible differences (db.NameKey); NULL if another user had the key first
+    name_key      TEXT -- the same for all names that look the same (db.NameKey); NULL if another user already has the key
 ) STRICT;
 
 CREATE UNIQUE INDEX users_name_key ON users (name_key);
 
--- One row for each login that is still good. Its tokens carry the id, so
--- deleting the row ends them all.
+-- One row for each sign-in. Its tokens contain the id, so deleting the row makes all
+-- of them invalid.
 CREATE TABLE sign_ins (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -34,29 +34,29 @@ CREATE TABLE sign_ins (
 CREATE INDEX sign_ins_user_id ON sign_ins (user_id);
 CREATE INDEX sign_ins_expires_at ON sign_ins (expires_at);
 
--- The refresh tokens of a sign-in, the used ones too: using one again is how
--- a stolen token shows.
+-- The refresh tokens of a sign-in. Used tokens stay until they expire: if a used token
+-- is used again, it may have been stolen.
 CREATE TABLE refresh_tokens (
     id         TEXT    PRIMARY KEY, -- the token's jti
     sign_in_id INTEGER NOT NULL REFERENCES sign_ins (id) ON DELETE CASCADE,
     expires_at INTEGER NOT NULL,
-    used_at    INTEGER              -- when it was first exchanged; NULL while it is unused
+    used_at    INTEGER              -- when it was first used; NULL if it is unused
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX refresh_tokens_sign_in_id ON refresh_tokens (sign_in_id);
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
--- The newest addresses from which each user has signed in: other people's guesses
--- at a password do not keep the user out there.
+-- The last addresses from which each user has signed in. Wrong passwords that come from
+-- other addresses do not lock the user out at these addresses.
 CREATE TABLE known_addresses (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    address TEXT    NOT NULL, -- of IPv6 the network, a /64
+    address TEXT    NOT NULL, -- for IPv6, the /64 network
     used_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, address)
 ) STRICT, WITHOUT ROWID;
 
--- What serving HTTPS needs: the account with the certificate authority, the
--- certificates, their keys.
+-- The data for HTTPS: the account with the certificate authority, the certificates and
+-- their keys.
 CREATE TABLE certificates (
     name       TEXT    PRIMARY KEY,
     data       BLOB    NOT NULL, -- in PEM format
@@ -68,32 +68,32 @@ CREATE TABLE vehicles (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, -- the owner
     make    TEXT    NOT NULL CHECK (make <> ''),
     model   TEXT    NOT NULL CHECK (model <> ''),
-    year    INTEGER NOT NULL CHECK (year BETWEEN 1886 AND 9999),      -- 1886: the first car
+    year    INTEGER NOT NULL CHECK (year BETWEEN 1886 AND 9999),      -- the first car is from 1886
     plate   TEXT    NOT NULL CHECK (plate <> ''),
-    plate_key TEXT -- plate without its letter case and invisible differences (db.PlateKey); NULL if another had the key first
+    plate_key TEXT -- the same for all plates that look the same or differ in letter case (db.PlateKey); NULL if another vehicle of the owner already has the key
 ) STRICT;
 
--- An owner has a plate once, whatever its letter case. (NOCASE knows A to Z;
--- plate_key knows other alphabets.)
+-- An owner has no two vehicles with the same plate, in upper or lower case. (NOCASE
+-- covers only A to Z; plate_key covers all letters.)
 CREATE UNIQUE INDEX vehicles_user_id_plate ON vehicles (user_id, plate COLLATE NOCASE);
 CREATE UNIQUE INDEX vehicles_user_id_plate_key ON vehicles (user_id, plate_key);
 
--- A car is taken from start_date up to, not including, end_date, the day it
--- comes back.
+-- A booking reserves a vehicle from start_date until the day before end_date. On
+-- end_date, the vehicle comes back and can be booked again.
 CREATE TABLE bookings (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- -1 is what the insert trigger sees before there is one
+    id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- in a BEFORE INSERT trigger, NEW.id is -1 if SQLite chooses the id
     vehicle_id INTEGER NOT NULL REFERENCES vehicles (id) ON DELETE CASCADE,
-    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date, '+0 days')), -- SQLite before 3.46 takes date('2026-02-30') as it is
+    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date, '+0 days')), -- without '+0 days', SQLite before 3.46 accepts 2026-02-30
     end_date   TEXT    NOT NULL CHECK (end_date IS date(end_date, '+0 days')),
     CHECK (end_date > start_date)
 ) STRICT;
 
-CREATE INDEX bookings_vehicle_id_dates ON bookings (vehicle_id, start_date, end_date); -- by date: calendars, the triggers below
-CREATE INDEX bookings_vehicle_id ON bookings (vehicle_id);                             -- by id: pages
+CREATE INDEX bookings_vehicle_id_dates ON bookings (vehicle_id, start_date, end_date); -- for lists by date and the triggers below
+CREATE INDEX bookings_vehicle_id ON bookings (vehicle_id);                             -- for pages of a list by id
 
--- Two bookings of a vehicle never overlap, whatever program writes them. Stored
--- bookings do not overlap, so one neighbour tells: the last booking to start before
--- the new one ends.
+-- Two bookings of a vehicle never overlap, even if another program writes them. Stored
+-- bookings do not overlap, so the triggers check only one booking: the last one that
+-- starts before the new booking ends.
 CREATE TRIGGER bookings_insert_overlap
 BEFORE INSERT ON bookings
 WHEN (
@@ -116,9 +116,9 @@ BEGIN
     SELECT RAISE(ABORT, 'the vehicle is already booked in this time');
 END;
 
--- Rows never refer to rows that do not exist, whatever program writes them: the
--- sqlite3 shell, and most drivers, leave foreign keys switched off. A deleted row's
--- dependants go with it, as its foreign key says.
+-- Rows never refer to rows that do not exist, even if another program writes them: the
+-- sqlite3 shell and most drivers leave foreign keys switched off. When a row is deleted,
+-- the rows that refer to it are deleted, too, as their foreign keys say.
 CREATE TRIGGER sign_ins_insert_orphan BEFORE INSERT ON sign_ins
 WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
 BEGIN
@@ -214,8 +214,9 @@ BEGIN
     SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
 END;
 
--- REPLACE deletes the rows in its way without firing their triggers, and would leave
--- their dependants behind. So it is refused where there may be dependants.
+-- REPLACE deletes conflicting rows without running their delete triggers, so the rows
+-- that refer to them would stay. So these triggers refuse it where rows may refer to the
+-- conflicting row.
 CREATE TRIGGER users_insert_replace BEFORE INSERT ON users
 WHEN EXISTS (SELECT 1 FROM users WHERE id = NEW.id OR username = NEW.username OR name_key = NEW.name_key)
 BEGIN
@@ -252,8 +253,9 @@ BEGIN
     SELECT RAISE(ABORT, 'UNIQUE: the owner has a vehicle with this plate already');
 END;
 
--- Rows of version 1 that could not stay as they were: what they referred to was gone,
--- or the car was taken by another booking. Kept so that nothing is lost.
+-- The rows of version 1 that version 2 does not allow: they refer to a row that does not
+-- exist, or their days are invalid and the vehicle is already booked on the corrected
+-- days. The upgrade moves them here, so that nothing is lost.
 CREATE TABLE leftovers (
     id         INTEGER PRIMARY KEY,
     table_name TEXT    NOT NULL,

@@ -28,16 +28,15 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// TestKnownHash verifies a hash made by another implementation of argon2id:
-// the test vector that the reference implementation gives for version 19 with
-// t=2, m=65536, p=1.
+// TestKnownHash verifies a test vector of the reference implementation of argon2id:
+// version 19 with t=2, m=65536, p=1.
 func TestKnownHash(t *testing.T) {
 	const hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	if ok, err := auth.Verify(hash, "password"); !ok || err != nil {
 		t.Errorf("got %v, %v", ok, err)
 	}
 	if !auth.Outdated(hash) {
-		t.Error("other parameters are not outdated")
+		t.Error("a hash with other parameters is not outdated")
 	}
 }
 
@@ -51,13 +50,14 @@ func TestUnreadableHashes(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v", hash, ok, err, auth.ErrHash)
 		}
 	}
-	// An empty hash stands for a user who does not exist, and matches no password.
+	// An empty hash stands for a user who does not exist. It matches no password.
 	if ok, err := auth.Verify("", ""); ok || err != nil {
-		t.Errorf("got %v, %v for nobody", ok, err)
+		t.Errorf("got %v, %v for a user who does not exist", ok, err)
 	}
 }
 
-// TestTurns takes all turns, and one more for a client that goes away while it waits.
+// TestTurns takes all turns, and then waits for another turn with a context that is
+// cancelled.
 func TestTurns(t *testing.T) {
 	turns := auth.NewTurns()
 	var done func()

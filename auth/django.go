@@ -9,27 +9,27 @@ import (
 	"strings"
 )
 
-// Locked is stored as the password hash of a user who cannot sign in until somebody
-// sets a new password for them.
+// Locked is the password hash of a user who cannot sign in until they get a new password.
 const Locked = "!"
 
-// djangoScheme is the beginning of Django's hashes:
+// djangoScheme is the prefix of Django's hashes, which have the form
 // pbkdf2_sha256$<iterations>$<salt>$<hash>
 const djangoScheme = "pbkdf2_sha256$"
 
-// maxIterations limits the time of a sign-in to about two seconds. The highest
-// default of any Django version is 1,500,000.
+// maxIterations is the largest number of iterations that Verify accepts. It limits the
+// time of a sign-in to about two seconds. The highest default of any Django version is
+// 1,500,000.
 const maxIterations = 10_000_000
 
-// FromDjango reports whether hash is one of Django's that Verify can read.
+// FromDjango reports whether hash is a Django hash that Verify can read.
 func FromDjango(hash string) bool {
 	_, _, _, ok := decodeDjango(hash)
 	return ok
 }
 
-// Pad makes every refusal take the same time, for each user and for a name without a
-// user. Call it when Verify has refused a password for hash, within the same turn.
-// slowest is the stored hash of Django's with the most iterations, or "" if there is
+// Pad makes each refused sign-in take the same time, for all users and for names without
+// a user. The caller calls it after Verify has refused a password for hash, in the same
+// turn. slowest is the stored Django hash with the most iterations, or "" if there is
 // none.
 func Pad(hash, slowest string) {
 	argon, iterations := padding(hash, slowest)
@@ -41,15 +41,15 @@ func Pad(hash, slowest string) {
 	}
 }
 
-// padding returns the work that is left after Verify of hash: whether argon2id is,
-// and how many of the iterations of slowest are.
+// padding returns the work that Pad has to do after Verify of hash: whether to compute
+// argon2id, and how many iterations of PBKDF2.
 func padding(hash, slowest string) (argon bool, iterations int) {
 	most, _, _, _ := decodeDjango(slowest)
-	tried, _, _, argon := decodeDjango(hash)
-	return argon, max(0, most-tried)
+	done, _, _, argon := decodeDjango(hash)
+	return argon, max(0, most-done)
 }
 
-// verifyDjango is Verify for Django's hashes.
+// verifyDjango is Verify for a Django hash.
 func verifyDjango(hash, password string) (bool, error) {
 	iterations, salt, want, ok := decodeDjango(hash)
 	if !ok {
@@ -58,14 +58,16 @@ func verifyDjango(hash, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(deriveDjango(password, salt, iterations), want) == 1, nil
 }
 
+// deriveDjango returns the key that Django derives from a password.
 func deriveDjango(password, salt string, iterations int) []byte {
 	key, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, hashLen)
 	if err != nil {
-		panic(err) // decodeDjango refuses everything that Key refuses
+		panic(err) // decodeDjango has checked the arguments
 	}
 	return key
 }
 
+// decodeDjango parses a Django hash. ok is false if hash is not one.
 func decodeDjango(hash string) (iterations int, salt string, key []byte, ok bool) {
 	rest, ok := strings.CutPrefix(hash, djangoScheme)
 	parts := strings.Split(rest, "$")

@@ -8,8 +8,8 @@ import (
 	"onenow/auth"
 )
 
-// djangoHashes are hashes in the form of Django's, by passwords. Another implementation
-// of PBKDF2 has made them, with few iterations.
+// djangoHashes maps passwords to their Django hashes. Another implementation of PBKDF2
+// computed the hashes, with few iterations.
 var djangoHashes = map[string]string{
 	"pass123":  "pbkdf2_sha256$1000$abcdefghijklmnopqrstuv$ZcmDLV3EEDxymtLobJ+MyDvGn3cVkyFOI7bbMyHzZzI=",
 	"پاس ورڈ":  "pbkdf2_sha256$1$abcdefghijklmnopqrstuv$hZSK6rqEd6SCdmown1ougrZYDngtdnKD8A0oD01EFeY=",
@@ -19,7 +19,7 @@ var djangoHashes = map[string]string{
 func TestDjangoHashes(t *testing.T) {
 	for password, hash := range djangoHashes {
 		if !auth.FromDjango(hash) || !auth.Outdated(hash) {
-			t.Errorf("%s: got %v, %v, want a hash of Django's that is outdated", hash, auth.FromDjango(hash), auth.Outdated(hash))
+			t.Errorf("%s: got %v, %v, want a Django hash that is outdated", hash, auth.FromDjango(hash), auth.Outdated(hash))
 		}
 		for try, want := range map[string]bool{password: true, password + " ": false, strings.TrimSpace(password) + "x": false, "": false} {
 			if got, err := auth.Verify(hash, try); got != want || err != nil {
@@ -34,7 +34,7 @@ func TestDjangoHashes(t *testing.T) {
 		good[:len(good)-4], good + "$", good + "x", strings.Replace(good, "sha256", "sha1", 1), auth.Hash("pass123"),
 	} {
 		if auth.FromDjango(hash) {
-			t.Errorf("%s is taken for a hash of Django's", hash)
+			t.Errorf("%s is taken for a Django hash", hash)
 		}
 		if ok, err := auth.Verify(hash, "pass124"); ok || err != nil && !errors.Is(err, auth.ErrHash) {
 			t.Errorf("%s: got %v, %v", hash, ok, err)

@@ -2,8 +2,9 @@ package auth
 
 import "testing"
 
-// TestPadding adds up the work of refusing a password: for each hash, and for a user who
-// does not exist, it is argon2id once and as many iterations as the slowest hash has.
+// TestPadding adds up the work of Verify and Pad for a refused password. For each hash, and
+// for a user who does not exist, the sum is argon2id once and the iterations of the slowest
+// hash.
 func TestPadding(t *testing.T) {
 	const (
 		slow  = "pbkdf2_sha256$300000$abcdefghijklmnopqrstuv$ZcmDLV3EEDxymtLobJ+MyDvGn3cVkyFOI7bbMyHzZzI="
@@ -12,7 +13,7 @@ func TestPadding(t *testing.T) {
 	for hash, done := range map[string]struct {
 		argon      bool
 		iterations int
-	}{"": {argon: true}, Locked: {argon: true}, nobody: {argon: true}, slow: {iterations: 300_000}, quick: {iterations: 1000}} {
+	}{"": {argon: true}, Locked: {argon: true}, unknownUserHash: {argon: true}, slow: {iterations: 300_000}, quick: {iterations: 1000}} {
 		for slowest, want := range map[string]int{"": done.iterations, quick: max(1000, done.iterations), slow: 300_000} {
 			argon, iterations := padding(hash, slowest)
 			if argon == done.argon || iterations+done.iterations != want {

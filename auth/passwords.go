@@ -29,24 +29,24 @@ const (
 	hashLen = 32
 )
 
-// restTime is how long after the last turn the memory goes back to the system.
+// restTime is the time from the last turn until the memory returns to the system.
 const restTime = 5 * time.Second
 
-// ErrHash is returned for a stored hash that cannot be read.
+// ErrHash is the error for a stored hash that Verify cannot read.
 var ErrHash = errors.New("unreadable password hash")
 
-// nobody is the hash of a user who does not exist. No password matches it, because its
-// key is 32 zeros.
-var nobody = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
+// unknownUserHash is the hash for a user who does not exist. No password matches it, because
+// its key is 32 zeros.
+var unknownUserHash = encode(argonMemory, argonTime, argonLanes, make([]byte, saltLen), make([]byte, hashLen))
 
-// Turns lets only as many goroutines hash at once as there are CPUs, because each
-// hash takes 19 MiB of memory and a whole CPU. Some seconds after the last turn it
-// returns that memory to the system. The runtime does so minutes later, and a memory
-// limit does not make it: 10 seconds after 20 sign-ins a server had 15 MiB resident
-// with the timer, 54 MiB without it, and 54 MiB with GOMEMLIMIT=64MiB instead.
+// Turns limits how many goroutines hash at once to the number of CPUs, because each hash
+// takes 19 MiB of memory and a whole CPU. Some seconds after the last turn, it returns the
+// memory to the system. Without this, the runtime returns it minutes later, even with a
+// memory limit: 10 seconds after 20 sign-ins, a server had 15 MiB resident with the timer,
+// 54 MiB without it, and 54 MiB with GOMEMLIMIT=64MiB instead.
 type Turns struct {
 	slots chan struct{}
-	rest  *time.Timer // started by the end of a turn
+	rest  *time.Timer // the end of a turn starts it
 }
 
 // NewTurns returns a Turns ready for use.
@@ -56,7 +56,7 @@ func NewTurns() *Turns {
 	return &Turns{make(chan struct{}, runtime.GOMAXPROCS(0)), rest}
 }
 
-// Take waits for a turn. The turn lasts until the caller calls done. If ctx ends
+// Take waits for a turn. The turn lasts until the caller calls done. If ctx is cancelled
 // first, Take returns its error.
 func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	select {
@@ -70,8 +70,8 @@ func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// Hash returns a hash of password with a new salt, in PHC string format. In a server,
-// the caller takes a turn first.
+// Hash returns the argon2id hash of password with a new salt, in PHC string format. In a
+// server, the caller takes a turn first.
 func Hash(password string) string {
 	salt := make([]byte, saltLen)
 	rand.Read(salt) // never fails
@@ -79,14 +79,14 @@ func Hash(password string) string {
 		argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, hashLen))
 }
 
-// Verify reports whether password matches hash, which is from Hash or from Django. No
-// password matches an empty hash, which stands for a user who does not exist, or
-// Locked; both take as long as a hash from Hash (see Pad). For a hash that it cannot
-// read, Verify returns ErrHash. In a server, the caller takes a turn first.
+// Verify reports whether password matches hash, a hash of Hash or of Django. An empty hash
+// stands for a user who does not exist. No password matches an empty hash or Locked; for
+// both, Verify takes as long as for a hash of Hash (see Pad). It returns ErrHash for a hash
+// that it cannot read. In a server, the caller takes a turn first.
 func Verify(hash, password string) (bool, error) {
 	switch {
 	case hash == "" || hash == Locked:
-		hash = nobody
+		hash = unknownUserHash
 	case strings.HasPrefix(hash, djangoScheme):
 		return verifyDjango(hash, password)
 	}
@@ -98,21 +98,22 @@ func Verify(hash, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// Outdated reports whether hash has other parameters than a new hash, and should be
-// replaced by a new one.
+// Outdated reports whether hash should be replaced by a new hash, because it has other
+// parameters than a new one.
 func Outdated(hash string) bool {
 	memory, time, lanes, salt, key, err := decode(hash)
 	return err != nil || memory != argonMemory || time != argonTime || lanes != argonLanes ||
 		len(salt) != saltLen || len(key) != hashLen
 }
 
-// encode and decode write and read the PHC string format:
+// encode returns a hash in PHC string format:
 // $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
 func encode(memory, time uint32, lanes uint8, salt, key []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, time, lanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
 }
 
+// decode parses a hash in the format of encode. It returns ErrHash if it cannot.
 func decode(hash string) (memory, time uint32, lanes uint8, salt, key []byte, err error) {
 	fail := func() (uint32, uint32, uint8, []byte, []byte, error) { return 0, 0, 0, nil, nil, ErrHash }
 	parts := strings.Split(hash, "$")

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// MaxUsername and MaxPassword are the lengths of the longest user name and password,
-// in characters.
+// MaxUsername and MaxPassword are the maximum lengths of a user name and a password, in
+// characters (code points).
 const (
 	MaxUsername = 150
 	MaxPassword = 1024
 )
 
-// UsernameProblem returns a sentence that says why a new user cannot have that name,
-// or "" if they can. The caller has trimmed the name.
+// UsernameProblem returns a sentence for the user if no new user can have that name, and
+// "" if one can. The caller trims the name first.
 func UsernameProblem(name string) string {
 	switch {
 	case name == "":
@@ -30,9 +30,9 @@ func UsernameProblem(name string) string {
 	return ""
 }
 
-// PasswordProblem returns a sentence that says why a user cannot have that password,
-// or "" if they can. Any characters are allowed: OWASP asks only for length, and the
-// shop decides how long a password has to be.
+// PasswordProblem returns a sentence for the user if a user cannot have that password, and
+// "" if they can. It allows all characters and has no minimum length: the shop decides how
+// long its passwords are.
 func PasswordProblem(password string) string {
 	switch {
 	case password == "":

@@ -9,7 +9,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Kind is the purpose of a token. It is the claim token_type.
+// Kind is the purpose of a token: the claim token_type.
 type Kind string
 
 // The kinds of token.
@@ -18,13 +18,13 @@ const (
 	Refresh Kind = "refresh"
 )
 
-// The lifetimes of tokens are those of the first implementation of the API.
+// The lifetimes of tokens, as in the first implementation of the API.
 const (
 	AccessLifetime  = 60 * time.Minute
 	RefreshLifetime = 24 * time.Hour
 )
 
-// The reasons to refuse a token.
+// The errors of Parse.
 var (
 	ErrInvalid   = errors.New("token is invalid")
 	ErrExpired   = errors.New("token is expired")
@@ -34,7 +34,7 @@ var (
 // Claims are the contents of a token.
 type Claims struct {
 	Kind      Kind
-	ID        string // the jti, of 32 hexadecimal digits
+	ID        string // the jti: 32 hexadecimal digits
 	UserID    int64
 	SignInID  int64
 	ExpiresAt time.Time // in whole seconds
@@ -66,8 +66,8 @@ func NewTokens(key []byte, now func() time.Time) *Tokens {
 	)}
 }
 
-// New returns the claims of a new token of that kind, with a new id and the full
-// lifetime.
+// New returns the claims of a new token of that kind, with a new id and the lifetime of the
+// kind. The caller sets SignInID.
 func (t *Tokens) New(kind Kind, userID int64) Claims {
 	lifetime := AccessLifetime
 	if kind == Refresh {
@@ -83,7 +83,7 @@ func (t *Tokens) New(kind Kind, userID int64) Claims {
 	}
 }
 
-// Sign returns the token with the claims c.
+// Sign returns a signed token with the claims c.
 func (t *Tokens) Sign(c Claims) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, wireClaims{
 		Kind: c.Kind,
@@ -97,9 +97,9 @@ func (t *Tokens) Sign(c Claims) (string, error) {
 	}).SignedString(t.key)
 }
 
-// Parse returns the claims of a token that we have signed, of that kind, that has not
-// expired; otherwise it returns one of the errors above. With ErrExpired it also
-// returns the claims, if the token is of that kind.
+// Parse returns the claims of a token. It returns ErrInvalid if this key has not signed the
+// token, ErrExpired if the token is expired, and ErrWrongType if it is not of that kind.
+// With ErrExpired, it also returns the claims if the token is of that kind.
 func (t *Tokens) Parse(token string, kind Kind) (Claims, error) {
 	var wire wireClaims
 	_, err := t.parser.ParseWithClaims(token, &wire, func(*jwt.Token) (any, error) { return t.key, nil })

@@ -15,8 +15,8 @@ func backupCommand(schema string) *cobra.Command {
 		Use:   "backup DEST",
 		Short: "Write a copy of the database",
 		Long: `Write a copy of the database, as it is now, to the file DEST, or to standard
-output if DEST is -. The copy gets its name only when it has been checked and is
-on disk. The command works while serve runs, and does not slow it down.`,
+output if DEST is -. The file DEST appears only when the copy is complete, checked
+and on disk. The command works while serve runs, and bookings do not wait for it.`,
 		Example: `  onenow backup /var/backups/onenow-monday.db
   ssh shop.example.com onenow backup - --db /var/lib/onenow/onenow.db > onenow.db`,
 		Args: oneArg("the file to write", ""),

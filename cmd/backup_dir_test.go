@@ -14,7 +14,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// untilBackedUp waits until a folder has that many copies of this year or later.
+// untilBackedUp waits until a folder has that many backups of this year or later.
 func untilBackedUp(t *testing.T, dir string, want int) {
 	t.Helper()
 	made := regexp.MustCompile(`-20(2[6-9]|[3-9][0-9])[0-9]{4}-[0-9]{6}(-[0-9]+)?\.db$`)
@@ -27,7 +27,7 @@ func untilBackedUp(t *testing.T, dir string, want int) {
 			}
 		}
 		if got == want {
-			time.Sleep(100 * time.Millisecond) // for it to remove those that are too old
+			time.Sleep(100 * time.Millisecond) // until it has removed the oldest backups
 			return
 		}
 		if time.Now().After(deadline) {
@@ -36,11 +36,11 @@ func untilBackedUp(t *testing.T, dir string, want int) {
 	}
 }
 
-// TestTwoShopsOneBackupDir has two shops, of the same file name, put their backups
-// into one folder: each keeps as many of its own as it was told to.
+// TestTwoShopsOneBackupDir runs two shops whose database files have the same name and
+// whose backups go to one folder. Each shop keeps the given number of its own backups.
 func TestTwoShopsOneBackupDir(t *testing.T) {
 	root := t.TempDir()
-	backups := filepath.Join(root, "back[ups]") // no pattern
+	backups := filepath.Join(root, "back[ups]") // must not be used as a pattern
 	shops := map[string]string{}
 	for _, name := range []string{"lahore", "multan"} {
 		dir := filepath.Join(root, name)
@@ -53,8 +53,8 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 	if err := os.Mkdir(backups, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Older copies of both, of which one each is too many, and a manual backup that is
-	// just being made.
+	// Older backups of both shops, of which each shop must remove one, and the temporary
+	// file of a running onenow backup.
 	for i, name := range []string{"lahore", "multan", "lahore", "multan"} {
 		onenow(t, shops[name], "", 0, "backup", filepath.Join(backups, fmt.Sprintf("onenow-2025010%d-000000.db", i+1)))
 	}
@@ -88,18 +88,18 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 		}
 	}
 	if whose["lahore"] != 2 || whose["multan"] != 2 {
-		t.Errorf("got copies %v, want 2 of each shop", whose)
+		t.Errorf("got backups %v, want 2 of each shop", whose)
 	}
 	if _, err := os.Stat(manual.Name()); err != nil {
-		t.Errorf("the file of a backup that was being made: %v", err)
+		t.Errorf("the temporary file of a running backup: %v", err)
 	}
 	if _, err := os.Stat(dead); err == nil {
-		t.Error("the file of a backup whose process is dead is still there")
+		t.Error("the temporary file of a dead process is still there")
 	}
 }
 
-// TestOrphanInBackup backs up a file in which another program has left a row that
-// refers to nothing: a faithful copy, with a warning.
+// TestOrphanInBackup backs up a file with a row that refers to a row that does not exist.
+// The backup has the row, too, and the command prints a warning.
 func TestOrphanInBackup(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := fleet(t, dir)
@@ -119,8 +119,8 @@ func TestOrphanInBackup(t *testing.T) {
 	p.stop(os.Interrupt)
 }
 
-// TestBackupToOutputLeavesNothing interrupts and kills backups to standard output:
-// the next one finds nothing of them, or removes it.
+// TestBackupToOutputLeavesNothing interrupts and kills backups to standard output. After
+// the next backup, no temporary file is left.
 func TestBackupToOutputLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := fleet(t, dir)

@@ -15,8 +15,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestBackup makes copies with onenow backup, while serve takes bookings and after
-// it has stopped.
+// TestBackup runs onenow backup while serve stores bookings, and after serve has stopped.
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -48,7 +47,7 @@ func TestBackup(t *testing.T) {
 		check(name, known)
 	}
 	_, stderr := onenow(t, dir, "", 1, "backup", "copy0.db")
-	sentence(t, stderr, "copy0.db exists already", "--force")
+	sentence(t, stderr, "copy0.db already exists", "--force")
 	known := l.soFar()
 	onenow(t, dir, "", 0, "backup", "copy0.db", "--force")
 	check("copy0.db", known)
@@ -60,7 +59,7 @@ func TestBackup(t *testing.T) {
 	check("piped.db", known)
 	_, stderr = onenow(t, dir, "", 1, "backup", "./onenow.db", "--force")
 	sentence(t, stderr, "./onenow.db is the database itself")
-	for dest, want := range map[string]string{"/dev/null": "is no regular file", ".": "is a folder", "": "no file is named"} {
+	for dest, want := range map[string]string{"/dev/null": "is not a regular file", ".": "is a folder", "": "the name of the backup is empty"} {
 		_, stderr = onenow(t, dir, "", 1, "backup", "--force", dest)
 		sentence(t, stderr, want)
 	}
@@ -79,7 +78,7 @@ func TestBackup(t *testing.T) {
 	if got := files(t, dir); got != "copy0.db copy1.db copy2.db copy3.db copy4.db onenow.db piped.db stopped.db" {
 		t.Errorf("got files %s", got)
 	}
-	// A copy in the place of the file holds everything, the sign-ins included.
+	// A restored backup has everything, including the sign-ins.
 	if err := os.Rename(filepath.Join(dir, "stopped.db"), filepath.Join(dir, "onenow.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -89,19 +88,19 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// TestScheduledBackups starts with a folder that cannot be created, then with
-// copies of earlier days, the oldest of which are removed.
+// TestScheduledBackups starts with a folder that cannot be created, then with a folder
+// that has backups of earlier days. The server removes the oldest of them.
 func TestScheduledBackups(t *testing.T) {
 	dir := t.TempDir()
 	backups := filepath.Join(dir, "backups")
-	if err := os.WriteFile(backups, nil, 0o600); err != nil { // in the way
+	if err := os.WriteFile(backups, nil, 0o600); err != nil { // a file with the name of the folder
 		t.Fatal(err)
 	}
 	p := serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
-	time.Sleep(500 * time.Millisecond) // for it to try
+	time.Sleep(500 * time.Millisecond) // until it has tried
 	p.stop(syscall.SIGTERM)
 	if !strings.Contains(p.log.String(), "the scheduled backup failed; it will be tried again") {
-		t.Errorf("the log does not tell of the failure:\n%s", p.log)
+		t.Errorf("the log does not mention the failure:\n%s", p.log)
 	}
 	if err := os.Remove(backups); err != nil {
 		t.Fatal(err)
@@ -138,7 +137,7 @@ func TestScheduledBackups(t *testing.T) {
 	if strings.Contains(files(t, backups), ".new-") {
 		t.Errorf("got files %s, want no leftovers", files(t, backups))
 	}
-	// A restart makes no copy before the next one is due.
+	// A restarted server makes no backup before the next one is due.
 	p = serve(t, dir, "--backup-dir", "backups", "--backup-keep", "3")
 	time.Sleep(200 * time.Millisecond)
 	p.stop(syscall.SIGTERM)
@@ -149,8 +148,8 @@ func TestScheduledBackups(t *testing.T) {
 	sentence(t, stderr, "--backup-every")
 }
 
-// TestStopDuringCopy stops the server while somebody copies the file: the copy is
-// sound, and the file is complete afterwards.
+// TestStopDuringCopy stops the server while another program copies the file. The copy is
+// sound, and afterwards the file is complete.
 func TestStopDuringCopy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -166,7 +165,7 @@ func TestStopDuringCopy(t *testing.T) {
 	if status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-01-01","end_date":"2025-01-02"}`); status != 201 {
 		t.Fatalf("got %d %s", status, body)
 	}
-	time.Sleep(300 * time.Millisecond) // past the quiet after which the file would be written
+	time.Sleep(300 * time.Millisecond) // longer than the time until a checkpoint
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +187,8 @@ func TestStopDuringCopy(t *testing.T) {
 	}
 }
 
-// TestRestoreAfterCrash replaces the file of a server that was killed while it was
-// quiet with a copy: nothing of the newer state gets into the copy.
+// TestRestoreAfterCrash kills a server some time after its last write, and replaces its
+// file with a backup. Nothing of the newer state gets into the restored file.
 func TestRestoreAfterCrash(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -201,7 +200,7 @@ func TestRestoreAfterCrash(t *testing.T) {
 	deadline := time.Now().Add(10 * time.Second)
 	for info, err := os.Stat(wal); err == nil && info.Size() > 0; info, err = os.Stat(wal) {
 		if time.Now().After(deadline) {
-			t.Fatal("the log is not emptied")
+			t.Fatal("the WAL is not emptied")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -218,6 +217,6 @@ func TestRestoreAfterCrash(t *testing.T) {
 	}
 	p = serve(t, dir)
 	if status, body := p.get("/bookings/", token); status != 200 || body != "[]" {
-		t.Errorf("got %d %s, want the state of the copy", status, body)
+		t.Errorf("got %d %s, want the state of the backup", status, body)
 	}
 }

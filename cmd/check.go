@@ -13,10 +13,10 @@ func checkCommand(schema string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a database file or a copy of one",
-		Long: `Read a whole database file, or a copy of one, and print what it holds and what
-is wrong with it: damage, references to rows that do not exist, bookings that
-overlap, a schema that is not onenow's. The command does not change the file. It
-exits with 1 if anything is wrong.`,
+		Long: `Read a whole database file, or a copy of one, and print its problems: damage,
+references to rows that do not exist, bookings that overlap, a schema that is not
+onenow's. If there are none, print the numbers of users, vehicles and bookings. The
+command does not change the file. It exits with 1 if it finds a problem.`,
 		Example: `  onenow check
   onenow check /var/backups/onenow-monday.db`,
 		Args: atMostOneArg("the file to check"),
@@ -35,7 +35,7 @@ exits with 1 if anything is wrong.`,
 				fmt.Fprintln(cmd.OutOrStdout(), p)
 			}
 			if n := len(r.Problems); n > 0 {
-				return fmt.Errorf("%s: %d found wrong", path, n)
+				return fmt.Errorf("%s has problems: %d; restore a sound backup, or correct them", path, n)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is sound: version %d, users: %d, vehicles: %d, bookings: %d\n",
 				path, r.Version, r.Users, r.Vehicles, r.Bookings)

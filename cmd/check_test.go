@@ -9,17 +9,18 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestCheck finds each kind of damage, and does not change the file.
+// TestCheck runs onenow check on files with each kind of problem. The command reports the
+// problem and does not change the file.
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
 	for name, c := range map[string]struct{ damage, want string }{
 		"an overlap": {`DROP TRIGGER bookings_insert_overlap;
 			INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-01-01', '2025-01-09'), (1, '2025-01-02', '2025-01-03'), (1, '2025-01-05', '2025-01-06')`,
-			"the schema lacks the trigger bookings_insert_overlap\nbooking 2 of vehicle 1 begins before an earlier one has ended\nbooking 3 of vehicle 1 begins before an earlier one has ended\n"},
-		"an orphan":                 {"INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (99, '2025-01-01', '2025-01-09')", "row 1 of bookings refers to a row of vehicles that does not exist\n"},
-		"a table too many":          {"CREATE TABLE notes (x)", "the schema has a table notes that is not onenow's\n"},
-		"an index of another":       {"DROP INDEX bookings_vehicle_id; CREATE INDEX bookings_vehicle_id ON bookings (id)", "the index bookings_vehicle_id is not as in schema.sql\n"},
+			"the schema lacks the trigger bookings_insert_overlap\nbooking 2 of vehicle 1 starts before an earlier booking of this vehicle ends\nbooking 3 of vehicle 1 starts before an earlier booking of this vehicle ends\n"},
+		"an orphan":                 {"DROP TRIGGER bookings_insert_orphan; INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (99, '2025-01-01', '2025-01-09')", "row 1 of bookings refers to a row of vehicles that does not exist\n"},
+		"an unknown table":          {"CREATE TABLE notes (x)", "the schema has a table notes that is not onenow's\n"},
+		"another index by the name": {"DROP INDEX bookings_vehicle_id; CREATE INDEX bookings_vehicle_id ON bookings (id)", "the index bookings_vehicle_id is not as in schema.sql\n"},
 		"a missing row of an index": {"PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'sign_ins_user_id') WHERE name = 'bookings_vehicle_id'", "bookings_vehicle_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,9 +36,9 @@ func TestCheck(t *testing.T) {
 			if !strings.Contains(out, c.want) {
 				t.Errorf("got %s\nwant %s", out, c.want)
 			}
-			sentence(t, stderr, "onenow.db", "found wrong")
+			sentence(t, stderr, "onenow.db", "has problems")
 			if after, _ := os.ReadFile(path); string(after) != string(before) || files(t, dir) != "onenow.db" {
-				t.Error("the file was touched")
+				t.Error("the file was changed")
 			}
 		})
 	}
@@ -45,7 +46,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	onenow(t, dir, "", 1, "check")
-	// While a server runs, and after a crash.
+	// The command works while a server runs, and after a crash.
 	_ = os.Remove(path)
 	p, _ := fleet(t, dir)
 	if out, _ := onenow(t, dir, "", 0, "check"); out != "onenow.db is sound: version 2, users: 1, vehicles: 8, bookings: 0\n" {

@@ -110,10 +110,10 @@ func (l *ledger) write(ctx context.Context, p *process, token string, vehicle in
 	}
 }
 
-// lost opens the file at path alone, without its log, and returns an error for a
-// booking of known that is missing or different, and for a booking that nobody
-// sent. It compares the newest bookings one by one, and only counts the older
-// ones: ids have no gaps if no booking is refused.
+// lost opens the file at path without its WAL. It returns an error if a booking of known
+// is missing or different, or if the file has a booking that no client sent. It compares
+// only the newest bookings one by one and counts the older ones, because ids have no gaps
+// if no booking is refused.
 func (l *ledger) lost(path string, known []record) error {
 	const compared = 20_000
 	newest, oldest := 0, 0
@@ -132,7 +132,7 @@ func (l *ledger) lost(path string, known []record) error {
 		return err
 	}
 	if oldest > first && older != oldest-first+1 {
-		return fmt.Errorf("%d bookings are stored with the ids %d to %d", older, first, oldest)
+		return fmt.Errorf("the ids %d to %d have %d bookings", first, oldest, older)
 	}
 	rows, err := pool.Query("SELECT id, vehicle_id, start_date, end_date FROM bookings WHERE id > ? AND vehicle_id <= ?", oldest, writers)
 	if err != nil {
@@ -159,17 +159,17 @@ func (l *ledger) lost(path string, known []record) error {
 	defer l.mu.Unlock()
 	for _, r := range stored {
 		if sent := l.sent[l.key(r.vehicle, r.start)]; sent.end != r.end {
-			return fmt.Errorf("stored %v, which nobody sent", r)
+			return fmt.Errorf("stored %v, which no client sent", r)
 		}
 	}
 	return nil
 }
 
-// writers is the number of clients that write without pause. Each has its own
-// vehicle, with the ids 1 to writers.
+// writers is the number of clients that write without pause. Each client books a vehicle
+// of its own. The vehicles have the ids 1 to writers.
 const writers = 8
 
-// fleet starts a server in dir with the writers' vehicles.
+// fleet starts a server in dir and creates the vehicles of the writers.
 func fleet(t *testing.T, dir string) (*process, string) {
 	t.Helper()
 	p := serve(t, dir, "--log-format", "json")
@@ -206,16 +206,16 @@ func TestCopies(t *testing.T) {
 	for name, c := range map[string]struct {
 		writers int
 		pause   time.Duration
-		rate    int      // bytes a second; 0 is as fast as can be
-		beside  []string // a command to run in the middle of each copy
+		rate    int      // bytes per second; 0 is no limit
+		during  []string // a command to run in the middle of each copy
 	}{
 		"light writes":             {1, 600 * time.Millisecond, 0, nil},
 		"full writes":              {writers, 0, 0, nil},
 		"slow copier":              {1, 100 * time.Millisecond, 20 << 20, nil},
 		"slow copier, full writes": {writers, 0, 20 << 20, nil},
-		"beside create-user":       {4, 0, 20 << 20, []string{"create-user"}},
-		"beside migrate":           {4, 0, 20 << 20, []string{"migrate"}},
-		"beside backup":            {4, 0, 20 << 20, []string{"backup", "--force", "backup.db"}},
+		"during create-user":       {4, 0, 20 << 20, []string{"create-user"}},
+		"during migrate":           {4, 0, 20 << 20, []string{"migrate"}},
+		"during backup":            {4, 0, 20 << 20, []string{"backup", "--force", "backup.db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -238,11 +238,11 @@ func TestCopies(t *testing.T) {
 				time.Sleep(rand.N(50 * time.Millisecond))
 				known := l.soFar()
 				dest := filepath.Join(dir, "copy.db")
-				var beside sync.WaitGroup
-				if c.beside != nil {
-					beside.Go(func() {
-						time.Sleep(50 * time.Millisecond) // into the copy
-						args := c.beside
+				var commands sync.WaitGroup
+				if c.during != nil {
+					commands.Go(func() {
+						time.Sleep(50 * time.Millisecond) // into the middle of the copy
+						args := c.during
 						if args[0] == "create-user" {
 							args = append(args, fmt.Sprint("user", i))
 						}
@@ -250,7 +250,7 @@ func TestCopies(t *testing.T) {
 					})
 				}
 				waited, err := slowCopy(path, dest, c.rate)
-				beside.Wait()
+				commands.Wait()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -320,9 +320,9 @@ func percentile(d []time.Duration, p int) time.Duration {
 	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
 }
 
-// TestKill kills the server with SIGKILL at random moments under concurrent
-// writes: the file has every booking that was answered, and no booking that nobody
-// sent. ONENOW_KILLS makes the test longer.
+// TestKill kills the server with SIGKILL at random moments during concurrent writes. The
+// file has every booking that was answered, and no booking that no client sent.
+// ONENOW_KILLS makes the test longer.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -353,8 +353,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills, %d bookings answered; the slowest start took %v; %s", kills, len(l.answered), slowest, out)
 }
 
-// TestKilledWhileQuiet kills a server some time after its last write: the file
-// alone is complete.
+// TestKilledWhileQuiet kills a server some time after its last write. The file is complete
+// without its WAL.
 func TestKilledWhileQuiet(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -365,7 +365,7 @@ func TestKilledWhileQuiet(t *testing.T) {
 	last := time.Now()
 	path, wal := filepath.Join(dir, "onenow.db"), filepath.Join(dir, "onenow.db-wal")
 	for deadline := last.Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		info, err := os.Stat(path) // opening it would make it complete by itself
+		info, err := os.Stat(path) // os.Open would cause a checkpoint
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -373,10 +373,10 @@ func TestKilledWhileQuiet(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("nothing was moved into the file")
+			t.Fatal("no checkpoint has changed the file")
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // for the rest of it
+	time.Sleep(100 * time.Millisecond) // until the checkpoint is done
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

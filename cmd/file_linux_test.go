@@ -29,9 +29,8 @@ func overwrite(t *testing.T, from, to string) []byte {
 	return text
 }
 
-// TestOverwritten copies a backup over the file that is served, in a quiet shop and
-// under full writes: from then on nothing is read or written, and the file stays as
-// the copy left it.
+// TestOverwritten copies a backup over the file of a running server, without and with
+// concurrent writes. From then on, the server answers 503, and does not change the file.
 func TestOverwritten(t *testing.T) {
 	for _, busy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("busy=%v", busy), func(t *testing.T) {
@@ -47,7 +46,7 @@ func TestOverwritten(t *testing.T) {
 				t.Fatalf("got %d %s", status, body)
 			}
 			onenow(t, dir, "", 0, "backup", backup)
-			for n := 1; n < 200; n++ { // the file grows, and has other pages than the backup
+			for n := 1; n < 200; n++ { // so that the file is larger than the backup and has other pages
 				if status, body := book(1, n); status != 201 {
 					t.Fatalf("got %d %s", status, body)
 				}
@@ -71,7 +70,7 @@ func TestOverwritten(t *testing.T) {
 				}
 				time.Sleep(300 * time.Millisecond)
 			} else {
-				time.Sleep(500 * time.Millisecond) // until the log is empty
+				time.Sleep(500 * time.Millisecond) // until the WAL is empty
 			}
 			want := overwrite(t, backup, path)
 			for n := range 5 {
@@ -88,7 +87,7 @@ func TestOverwritten(t *testing.T) {
 			}
 			p.stop(os.Interrupt)
 			if !strings.Contains(p.log.String(), "another program has overwritten the database file") {
-				t.Errorf("the log does not tell:\n%s", p.log)
+				t.Errorf("the log does not mention it:\n%s", p.log)
 			}
 			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%v: the file is not as the copy left it", err)
@@ -107,15 +106,15 @@ func TestOverwritten(t *testing.T) {
 	}
 }
 
-// TestNotOverwritten has other programs use the file in ways that leave its contents
-// theirs and ours: none of them stops the service.
+// TestNotOverwritten runs other programs that use the file without overwriting it. None of
+// them stops the server.
 func TestNotOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
 	p, token := fleet(t, dir)
 	for n := range 20 {
 		switch n % 4 {
-		case 0: // a shell that writes, and checkpoints by itself
+		case 0: // a shell that writes and runs a checkpoint
 			dbtest.Exec(t, path, "PRAGMA wal_checkpoint(PASSIVE); UPDATE users SET created_at = created_at + 1; PRAGMA wal_checkpoint(TRUNCATE)")
 		case 1: // a copy
 			if _, err := slowCopy(path, filepath.Join(t.TempDir(), "copy.db"), 0); err != nil {
@@ -123,7 +122,7 @@ func TestNotOverwritten(t *testing.T) {
 			}
 		case 2: // another onenow
 			onenow(t, dir, "pass123\n", 0, "create-user", fmt.Sprint("user", n))
-		case 3: // until the log is empty
+		case 3: // a pause until the WAL is empty
 			time.Sleep(200 * time.Millisecond)
 		}
 		day := time.Date(2025, 1, 1+n, 0, 0, 0, 0, time.UTC)
@@ -138,8 +137,8 @@ func TestNotOverwritten(t *testing.T) {
 	onenow(t, dir, "", 0, "check")
 }
 
-// TestLogRemoved has somebody remove the log of the file that is served: a write
-// would be lost in a crash.
+// TestLogRemoved removes the -wal file of a running server. The server refuses writes,
+// which a crash would lose.
 func TestLogRemoved(t *testing.T) {
 	dir := t.TempDir()
 	p, token := fleet(t, dir)
@@ -156,8 +155,8 @@ func TestLogRemoved(t *testing.T) {
 	p.stop(os.Interrupt)
 }
 
-// TestSecondName refuses a file that has another name: SQLite would keep the newest
-// commits beside each.
+// TestSecondName starts with a file that has two names (hard links). serve refuses it,
+// because SQLite would use two -wal files.
 func TestSecondName(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "pass123\n", 0, "create-user", "shop")
@@ -180,8 +179,8 @@ func TestSecondName(t *testing.T) {
 	onenow(t, dir, "pass123\n", 0, "create-user", "clerk")
 }
 
-// TestMountedFile refuses a file that is itself a mount point, as a file that is
-// mounted into a container is.
+// TestMountedFile starts with a file that is a mount point, such as a single file mounted
+// into a container. serve refuses it.
 func TestMountedFile(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "pass123\n", 0, "create-user", "shop")
@@ -203,8 +202,8 @@ func TestMountedFile(t *testing.T) {
 	}
 }
 
-// TestDamageShows damages the file that is served: every answer that SQLite cannot
-// give is 503, and so is /readyz from then on.
+// TestDamageShows damages the file of a running server. Requests for the damaged part get
+// 503, and so does /readyz after the first of them.
 func TestDamageShows(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -230,7 +229,7 @@ func TestDamageShows(t *testing.T) {
 	}
 	p = serve(t, dir)
 	if status, body := p.get("/readyz", ""); status != 200 {
-		t.Errorf("/readyz: got %d %s before the damage has been met", status, body)
+		t.Errorf("/readyz: got %d %s before SQLite has read the damaged part", status, body)
 	}
 	const want = `{"detail":"The database file is damaged: nothing was saved. Run onenow check, and put a backup in its place.","code":"storage_unavailable"}`
 	if status, body := p.get("/bookings/?start_before=2030-01-01", token); status != 503 || body != want {
@@ -240,18 +239,18 @@ func TestDamageShows(t *testing.T) {
 		t.Errorf("/readyz: got %d %s, want 503 %s", status, body, want)
 	}
 	if status, body := p.get("/vehicles/", token); status != 200 {
-		t.Errorf("what is sound: got %d %s", status, body)
+		t.Errorf("the sound part: got %d %s", status, body)
 	}
 	p.stop(os.Interrupt)
 }
 
-// TestReadyzWritesNothing asks /readyz of a shop in which all is well: no answer
-// changes the file.
+// TestReadyzWritesNothing requests /readyz of a server without problems. The file does not
+// change.
 func TestReadyzWritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
 	p, _ := fleet(t, dir)
-	time.Sleep(300 * time.Millisecond) // until the log is empty
+	time.Sleep(300 * time.Millisecond) // until the WAL is empty
 	before := read(t, path, "PRAGMA data_version")
 	info, err := os.Stat(path)
 	if err != nil {
@@ -263,7 +262,7 @@ func TestReadyzWritesNothing(t *testing.T) {
 	}
 	log, err := os.Stat(path + "-wal")
 	if err != nil || log.Size() != 0 {
-		t.Errorf("got %v, %v for the log, want an empty one", log, err)
+		t.Errorf("got %v, %v for the -wal file, want an empty one", log, err)
 	}
 	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(info.ModTime()) || read(t, path, "PRAGMA data_version") != before {
 		t.Error("the file has changed")

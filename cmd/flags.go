@@ -16,11 +16,11 @@ func addDBFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVar(path, "db", "onenow.db", "the database file")
 }
 
-// fromEnv marks a flag that a variable of the environment has set.
+// fromEnv is the annotation of a flag that an environment variable has set.
 const fromEnv = "environment"
 
-// setFlagsFromEnv sets the flags that are not on the command line from
-// variables like ONENOW_LOG_FORMAT. An empty variable has no effect.
+// setFlagsFromEnv sets the flags that are not on the command line from environment
+// variables such as ONENOW_LOG_FORMAT. An empty variable has no effect.
 func setFlagsFromEnv(cmd *cobra.Command) (err error) {
 	flags := cmd.Flags()
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -41,13 +41,13 @@ func setFlagsFromEnv(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// envName returns the name of the variable that sets a flag.
+// envName returns the name of the environment variable of a flag.
 func envName(flag string) string {
 	return "ONENOW_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// source returns what has set a flag, "--addr" or "ONENOW_ADDR", or "" if it has
-// its default.
+// source returns the name of the source of a flag's value, such as "--addr" or
+// "ONENOW_ADDR", or "" if the flag has its default.
 func source(cmd *cobra.Command, flag string) string {
 	f := cmd.Flags().Lookup(flag)
 	switch {
@@ -59,7 +59,7 @@ func source(cmd *cobra.Command, flag string) string {
 	return "--" + flag
 }
 
-// checkArgs refuses a control character in an argument or a flag's value.
+// checkArgs returns an error if an argument or a flag's value has a control character.
 func checkArgs(args []string) error {
 	for i, arg := range args {
 		source := "an argument"
@@ -75,8 +75,8 @@ func checkArgs(args []string) error {
 	return nil
 }
 
-// checkText refuses a control character in a text, like the carriage return
-// that the end of a line has on Windows. source is where the text is from.
+// checkText returns an error if a text has a control character, such as the carriage
+// return at the end of a line of a Windows file. source names the origin of the text.
 func checkText(source, text string) error {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%s is %q, which has a control character (the end of a line is one): remove that character", source, text)
@@ -84,7 +84,8 @@ func checkText(source, text string) error {
 	return nil
 }
 
-// flagError returns our error for an error of the command line's parser.
+// flagError turns an error of the command line's parser into an error that says what to
+// write.
 func flagError(_ *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
@@ -93,8 +94,8 @@ func flagError(_ *cobra.Command, err error) error {
 	return err
 }
 
-// valueError returns the error for a value that a flag does not take. source is
-// where the value is from.
+// valueError returns the error for an invalid value of a flag. source names the origin of
+// the value.
 func valueError(source, value string, f *pflag.Flag) error {
 	want := map[string]string{
 		"bool":     "true or false",
@@ -110,7 +111,7 @@ func valueError(source, value string, f *pflag.Flag) error {
 	return fmt.Errorf("%s is %q: write %s", source, value, want)
 }
 
-// oneOf is a flag whose value is one of a few words.
+// oneOf is the value of a flag that accepts only a few words.
 type oneOf struct {
 	value string
 	words []string
@@ -128,31 +129,34 @@ func (o *oneOf) Set(s string) error {
 	return errors.New("not one of the words")
 }
 
-// oneArg refuses less or more than one argument. what is what the argument
-// says, and hint, if not empty, says more about further arguments.
-func oneArg(what, hint string) cobra.PositionalArgs {
+// oneArg returns an error unless there is exactly one argument. The error describes the
+// argument with the text argument. If there are too many arguments, the error ends with
+// hint.
+func oneArg(argument, hint string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
-			return fmt.Errorf("%s is missing: write onenow %s", what, cmd.Use)
+			return fmt.Errorf("%s is missing: write onenow %s", argument, cmd.Use)
 		case len(args) > 1:
-			return tooMany(cmd, len(args), what, hint)
+			return tooMany(cmd, len(args), argument, hint)
 		}
 		return nil
 	}
 }
 
-// atMostOneArg refuses more than one argument, as oneArg does.
-func atMostOneArg(what string) cobra.PositionalArgs {
+// atMostOneArg returns an error if there is more than one argument. The error describes
+// the argument with the text argument.
+func atMostOneArg(argument string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return tooMany(cmd, len(args), what, "")
+			return tooMany(cmd, len(args), argument, "")
 		}
 		return nil
 	}
 }
 
-// tooMany does not repeat the arguments: one may be a password.
-func tooMany(cmd *cobra.Command, n int, what, hint string) error {
-	return fmt.Errorf("%s takes one argument, %s, but %d are given: write onenow %s, with quotes around an argument that has spaces%s", cmd.Name(), what, n, cmd.Use, hint)
+// tooMany returns the error for n arguments in place of one. It does not print them: one
+// may be a password.
+func tooMany(cmd *cobra.Command, n int, argument, hint string) error {
+	return fmt.Errorf("%s takes one argument, %s, but %d are given: write onenow %s, with quotes around an argument that has spaces%s", cmd.Name(), argument, n, cmd.Use, hint)
 }

@@ -22,8 +22,8 @@ func importCommand(schema string) *cobra.Command {
 		Long: `Import the users, vehicles and bookings from FILE, the SQLite file of the first
 implementation of this API, in Django. The database of onenow is created, or must
 have no users yet. All rows keep their ids, and users keep their passwords. Stop
-the first implementation first, and do not run serve meanwhile. The command does
-not change FILE.
+the first implementation first, and do not run serve during the import. The command
+does not change FILE.
 
 Times become days in --timezone. A booking that ends at a later time of day than
 it starts, or on the same day, keeps its car until the next day.
@@ -44,12 +44,12 @@ If the frontend sent plain dates, keep them with --timezone UTC.`,
 				return err
 			}
 			r, err := django.Import(cmd.Context(), args[0], path, schema, opts)
-			if err == nil || errors.Is(err, django.ErrLeft) {
+			if err == nil || errors.Is(err, django.ErrRejected) {
 				printImport(cmd.OutOrStdout(), r, opts)
 			}
 			switch {
-			case errors.Is(err, django.ErrLeft):
-				return fmt.Errorf("nothing was imported, because of rows that cannot come over: %d; correct them there, or in a copy of %s, or leave them out with --skip-conflicts FILE.csv", r.Left, args[0])
+			case errors.Is(err, django.ErrRejected):
+				return fmt.Errorf("nothing was imported, because some rows cannot be imported: %d; correct them in %s or in a copy of it, or leave them out with --skip-conflicts FILE.csv", r.Skipped, args[0])
 			case err != nil:
 				return err
 			case opts.DryRun:
@@ -63,7 +63,7 @@ If the frontend sent plain dates, keep them with --timezone UTC.`,
 	addDBFlag(cmd, &path)
 	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "print what would be imported, and write nothing")
 	cmd.Flags().StringVar(&zone, "timezone", "", "the time zone of the bookings' days, like Asia/Karachi (default the time zone of this machine)")
-	cmd.Flags().StringVar(&opts.Skip, "skip-conflicts", "", "a new CSV file for the rows that cannot be imported")
+	cmd.Flags().StringVar(&opts.SkipFile, "skip-conflicts", "", "a new CSV file for the rows that cannot be imported")
 	return cmd
 }
 
@@ -85,7 +85,7 @@ func printImport(out io.Writer, r django.Report, opts django.Options) {
 	for _, c := range r.Clashes {
 		fmt.Fprintln(out, c)
 	}
-	for _, lines := range [][]string{r.Refused, r.Notes} {
+	for _, lines := range [][]string{r.Rejected, r.Notes} {
 		for _, line := range lines {
 			fmt.Fprintln(out, line)
 		}
@@ -95,18 +95,18 @@ func printImport(out io.Writer, r django.Report, opts django.Options) {
 		zone = "of this machine, now " + time.Now().Format("MST, UTC-07:00")
 	}
 	fmt.Fprintf(out, "users: %d, vehicles: %d, bookings: %d, in the time zone %s\n", r.Users, r.Vehicles, r.Bookings, zone)
-	left := "rows left out"
-	if opts.Skip != "" {
-		left += ", to be found in " + opts.Skip
+	skipped := "rows that are not imported"
+	if opts.SkipFile != "" {
+		skipped += ", which go to " + opts.SkipFile
 	}
 	for _, count := range []struct {
 		n    int
 		what string
 	}{
-		{r.Locked, "users locked out, until onenow set-password NAME lets them in"},
-		{r.Hours, "bookings that lose their hours"},
-		{r.Longer, "bookings that keep the car until the day after they end there"},
-		{r.Left, left},
+		{r.Locked, "users who cannot sign in until onenow set-password NAME gives them a password"},
+		{r.Hours, "bookings that lose their time of day"},
+		{r.Longer, "bookings that keep the car one day longer, because they end later in the day than they start or on the same day"},
+		{r.Skipped, skipped},
 	} {
 		if count.n > 0 {
 			fmt.Fprintf(out, "%s: %d\n", count.what, count.n)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestImportOnFullDisk imports to a disk without enough room: the import leaves no
-// files there.
+// TestImportOnFullDisk imports to a disk without enough space. The import leaves no files
+// there.
 func TestImportOnFullDisk(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	d.shop()

@@ -20,8 +20,8 @@ import (
 	"onenow/db/dbtest"
 )
 
-// djangoSchema is the part of the first implementation's schema that Django's
-// migrations make for its own models and for its users.
+// djangoSchema is the part of the first implementation's schema with its own models and
+// its users, as Django's migrations create it.
 const djangoSchema = `
 
 CREATE TABLE "django_migrations" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "app" varchar(255) NOT NULL, "name" varchar(255) NOT NULL, "applied" datetime NOT NULL);
@@ -88,7 +88,7 @@ func (d *django) shop() (car int64) {
 	return d.vehicle(d.user("shop", dbtest.DjangoHash(d.t, "pass123", 20_000), true), "ABC-1", 2020)
 }
 
-// read returns the rows of a query with one column on the file at path.
+// read returns the rows of a query with one column, on the file at path.
 func read(t *testing.T, path, query string) string {
 	t.Helper()
 	shell, err := sql.Open("sqlite", path)
@@ -156,7 +156,7 @@ func holds(t *testing.T, text string, words ...string) {
 	}
 }
 
-// TestImport imports all odd rows that can be imported, and then uses them.
+// TestImport imports unusual rows that can be imported, and then uses them.
 func TestImport(t *testing.T) {
 	source, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
@@ -200,11 +200,11 @@ func TestImport(t *testing.T) {
 		"user 2, ", "user 3, \" padded \", cannot sign in", `user 4, "a\x00b", cannot sign in`, `user 5, "new\nline", keeps and may use`,
 		`user 6, "inactive", is inactive`, `user 7, "unusable", has no password`, `user 8, "old", has a password hash that cannot be used here`,
 		`email "a@example.com"`, `first_name "Ali"`, "was an administrator", `vehicle 3, " PADDED-1 ", keeps its make and model and plate and year`,
-		"locked out, until onenow set-password NAME lets them in: 3\n", "lose their hours: 3\n", "until the day after they end there: 2\n")
-	if strings.Contains(out, "pbkdf2_sha256$") || strings.Contains(out, "left out") {
+		"users who cannot sign in until onenow set-password NAME gives them a password: 3\n", "lose their time of day: 3\n", "or on the same day: 2\n")
+	if strings.Contains(out, "pbkdf2_sha256$") || strings.Contains(out, "not imported") {
 		t.Errorf("got\n%s", out)
 	}
-	if got := files(t, dir); got != "onenow.db" { // nothing was left out
+	if got := files(t, dir); got != "onenow.db" { // no row was rejected
 		t.Errorf("got files %s, want onenow.db alone", got)
 	}
 	path := filepath.Join(dir, "onenow.db")
@@ -266,13 +266,13 @@ func TestImport(t *testing.T) {
 	onenow(t, dir, "back\n", 0, "set-password", "inactive")
 	p.login("inactive", "back")
 	if got := read(t, path, "SELECT substr(password_hash, 1, 10) FROM users WHERE id IN (1, 2, 5, 6, 9)"); got != strings.Repeat("$argon2id$\n", 4)+"$argon2id$" {
-		t.Errorf("got hashes\n%s\nwant argon2id's, after sign-ins", got)
+		t.Errorf("got hashes\n%s\nwant argon2id hashes after the sign-ins", got)
 	}
 	p.login("shop", "pass123")
 }
 
-// TestImportClashes imports bookings that overlap: nothing is imported, or with
-// --skip-conflicts everything else.
+// TestImportClashes imports a file with bookings that overlap. The command imports
+// nothing, or, with --skip-conflicts, all other rows.
 func TestImportClashes(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)
@@ -291,37 +291,37 @@ func TestImportClashes(t *testing.T) {
 	unchanged(t, source)
 
 	clashes := []string{
-		"booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), so 2030-03-10 to 2030-03-15, and booking 2 (start_date 2030-03-14 10:00:00, end_date 2030-03-20 10:00:00, vehicle_id 1), so 2030-03-14 to 2030-03-20: they overlap; to be kept: booking 1\n",
-		"so 2030-03-14 to 2030-03-20, and booking 3 (start_date 2030-03-19 10:00:00, end_date 2030-03-22 10:00:00, vehicle_id 1), so 2030-03-19 to 2030-03-22: they overlap; to be kept: booking 3\n",
-		"so 2030-03-10 to 2030-03-15, and booking 4 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), so 2030-03-10 to 2030-03-15: they overlap; to be kept: booking 1\n",
-		"so 2030-03-14 to 2030-03-20, and booking 4 ", "they overlap; to be kept: neither\n",
-		`vehicle 2, "ABC-2", has booking 5 (start_date 2030-03-12 19:00:00, end_date 2030-03-13 19:00:00, vehicle_id 2), so 2030-03-12 to 2030-03-13, and booking 6 (start_date 2030-03-10 10:00:00, end_date 2030-03-12 18:00:00, vehicle_id 2), so 2030-03-10 to 2030-03-13: they overlap, though not by the hour; to be kept: booking 5` + "\n",
-		"and booking 100 (start_date 2030-03-21 00:00:00, end_date 2030-03-22 00:00:00, vehicle_id 1), so 2030-03-21 to 2030-03-22: they overlap; to be kept: booking 3\n",
+		"booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which becomes 2030-03-10 to 2030-03-15, and booking 2 (start_date 2030-03-14 10:00:00, end_date 2030-03-20 10:00:00, vehicle_id 1), which becomes 2030-03-14 to 2030-03-20: they overlap; kept: booking 1\n",
+		"which becomes 2030-03-14 to 2030-03-20, and booking 3 (start_date 2030-03-19 10:00:00, end_date 2030-03-22 10:00:00, vehicle_id 1), which becomes 2030-03-19 to 2030-03-22: they overlap; kept: booking 3\n",
+		"which becomes 2030-03-10 to 2030-03-15, and booking 4 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which becomes 2030-03-10 to 2030-03-15: they overlap; kept: booking 1\n",
+		"which becomes 2030-03-14 to 2030-03-20, and booking 4 ", "they overlap; kept: neither\n",
+		`vehicle 2, "ABC-2", has booking 5 (start_date 2030-03-12 19:00:00, end_date 2030-03-13 19:00:00, vehicle_id 2), which becomes 2030-03-12 to 2030-03-13, and booking 6 (start_date 2030-03-10 10:00:00, end_date 2030-03-12 18:00:00, vehicle_id 2), which becomes 2030-03-10 to 2030-03-13: they overlap by day, but not by hour; kept: booking 5` + "\n",
+		"and booking 100 (start_date 2030-03-21 00:00:00, end_date 2030-03-22 00:00:00, vehicle_id 1), which becomes 2030-03-21 to 2030-03-22: they overlap; kept: booking 3\n",
 	}
 	dir := t.TempDir()
 	args := []string{"import-django", d.path, "--timezone", "UTC"}
 	out, stderr := onenow(t, dir, "", 1, args...)
-	sentence(t, stderr, "nothing was imported", "cannot come over: 4", "--skip-conflicts")
+	sentence(t, stderr, "nothing was imported", "cannot be imported: 4", "--skip-conflicts")
 	holds(t, out, clashes...)
 	if n := strings.Count(out, "they overlap"); n != 7 {
-		t.Errorf("got %d clashes, want 7:\n%s", n, out)
+		t.Errorf("got %d overlaps, want 7:\n%s", n, out)
 	}
 	dry, dryErr := onenow(t, dir, "", 1, append(args, "--dry-run")...)
 	if dry != out || dryErr != stderr || files(t, dir) != "" {
 		t.Errorf("the dry run prints\n%s%swant\n%s%s; it left %q", dry, dryErr, out, stderr, files(t, dir))
 	}
 
-	// No file is overwritten, and no part of a database is left.
+	// The command overwrites no file and leaves no part of a database.
 	args = append(args, "--skip-conflicts", "left.csv")
 	if err := os.WriteFile(filepath.Join(dir, "left.csv"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, more := range [][]string{nil, {"--dry-run"}} {
 		_, stderr = onenow(t, dir, "", 1, append(args, more...)...)
-		sentence(t, stderr, "left.csv exists already")
+		sentence(t, stderr, "left.csv already exists")
 	}
 	if text, _ := os.ReadFile(filepath.Join(dir, "left.csv")); string(text) != "mine" || files(t, dir) != "left.csv" {
-		t.Errorf("left.csv has %q, beside %s", text, files(t, dir))
+		t.Errorf("left.csv has %q, and the files are %s", text, files(t, dir))
 	}
 	if err := os.Remove(filepath.Join(dir, "left.csv")); err != nil {
 		t.Fatal(err)
@@ -334,16 +334,16 @@ func TestImportClashes(t *testing.T) {
 	if strings.Replace(dry, "this was a dry run: nothing was written\n", "imported "+d.path+" into onenow.db\n", 1) != out {
 		t.Errorf("got\n%safter the dry run's\n%s", out, dry)
 	}
-	holds(t, out, append(clashes, "bookings: 5,", "rows left out, to be found in left.csv: 4\n")...)
+	holds(t, out, append(clashes, "bookings: 5,", "rows that are not imported, which go to left.csv: 4\n")...)
 	if got := read(t, filepath.Join(dir, "onenow.db"), "SELECT id || ' ' || start_date || ' ' || end_date FROM bookings ORDER BY id"); got !=
 		"1 2030-03-10 2030-03-15\n3 2030-03-19 2030-03-22\n5 2030-03-12 2030-03-13\n7 2030-03-13 2030-03-14\n8 2030-03-11 2030-03-12" {
 		t.Errorf("got bookings\n%s", got)
 	}
 	const want = `table,why,id,password,last_login,is_superuser,username,last_name,email,is_staff,is_active,date_joined,first_name,make,model,year,plate,user_id,start_date,end_date,vehicle_id
-backend_api_booking,"overlaps booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which was there first",2,,,,,,,,,,,,,,,,2030-03-14 10:00:00,2030-03-20 10:00:00,1
-backend_api_booking,"overlaps booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which was there first",4,,,,,,,,,,,,,,,,2030-03-10 10:00:00,2030-03-15 10:00:00,1
-backend_api_booking,"overlaps booking 3 (start_date 2030-03-19 10:00:00, end_date 2030-03-22 10:00:00, vehicle_id 1), which was there first",100,,,,,,,,,,,,,,,,2030-03-21 00:00:00,2030-03-22 00:00:00,1
-backend_api_booking,"overlaps booking 5 (start_date 2030-03-12 19:00:00, end_date 2030-03-13 19:00:00, vehicle_id 2), which was there first",6,,,,,,,,,,,,,,,,2030-03-10 10:00:00,2030-03-12 18:00:00,2
+backend_api_booking,"overlaps booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which was made first",2,,,,,,,,,,,,,,,,2030-03-14 10:00:00,2030-03-20 10:00:00,1
+backend_api_booking,"overlaps booking 1 (start_date 2030-03-10 10:00:00, end_date 2030-03-15 10:00:00, vehicle_id 1), which was made first",4,,,,,,,,,,,,,,,,2030-03-10 10:00:00,2030-03-15 10:00:00,1
+backend_api_booking,"overlaps booking 3 (start_date 2030-03-19 10:00:00, end_date 2030-03-22 10:00:00, vehicle_id 1), which was made first",100,,,,,,,,,,,,,,,,2030-03-21 00:00:00,2030-03-22 00:00:00,1
+backend_api_booking,"overlaps booking 5 (start_date 2030-03-12 19:00:00, end_date 2030-03-13 19:00:00, vehicle_id 2), which was made first",6,,,,,,,,,,,,,,,,2030-03-10 10:00:00,2030-03-12 18:00:00,2
 `
 	if got, _ := os.ReadFile(filepath.Join(dir, "left.csv")); string(got) != want {
 		t.Errorf("got left.csv\n%swant\n%s", got, want)
@@ -351,15 +351,15 @@ backend_api_booking,"overlaps booking 5 (start_date 2030-03-12 19:00:00, end_dat
 	if info, err := os.Stat(filepath.Join(dir, "left.csv")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want mode 0600", info, err)
 	}
-	// The id of a booking that was left out is not used again.
+	// The id of a rejected booking is not used for a new one.
 	p := serve(t, dir)
 	if status, body := p.post("/bookings/", p.login("shop", "pass123"), `{"vehicle":1,"start_date":"2031-01-01","end_date":"2031-01-02"}`); status != 201 || !strings.HasPrefix(body, `{"id":101,`) {
 		t.Errorf("got %d %s, want id 101", status, body)
 	}
 }
 
-// TestImportOddRows leaves out the rows that cannot be imported, and writes all
-// their columns to the CSV file.
+// TestImportOddRows imports a file with rows that cannot be imported. The command writes
+// all their columns to the CSV file.
 func TestImportOddRows(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -393,7 +393,7 @@ func TestImportOddRows(t *testing.T) {
 
 	dir := t.TempDir()
 	out, stderr := onenow(t, dir, "", 1, "import-django", d.path)
-	sentence(t, stderr, "nothing was imported", "cannot come over: 23")
+	sentence(t, stderr, "nothing was imported", "cannot be imported: 23")
 	if got := files(t, dir); got != "" {
 		t.Errorf("got files %s, want none", got)
 	}
@@ -403,8 +403,8 @@ func TestImportOddRows(t *testing.T) {
 		`vehicle 2 (make "Toyota", model "Corolla", year 0, plate "Y-0", user_id 1) has a year that is not a whole number from 1886 to 9999`,
 		"year 1,", "year 1885,", "year 10000,", "year -1,", "year 9223372036854775807,", "year 2020.5,", `year "new",`, "has no make, model or plate",
 		`plate "abc-1", user_id 1) has the plate, letter case aside, of vehicle 1 (make "Toyota", model "Corolla", year 2020, plate "ABC-1", user_id 1)`,
-		"refers to user 2, which does not come over", "refers to user 99, which does not exist",
-		"refers to vehicle 2, which does not come over", "refers to vehicle 99, which does not exist",
+		"refers to user 2, which cannot be imported", "refers to user 99, which does not exist",
+		"refers to vehicle 2, which cannot be imported", "refers to vehicle 99, which does not exist",
 		"does not end after it starts", "not written YYYY-MM-DD HH:MM:SS", "not from 0001-01-01 to 9999-12-31",
 	}
 	holds(t, out, want...)
@@ -421,7 +421,7 @@ func TestImportOddRows(t *testing.T) {
 	if err != nil || len(lines) != 24 {
 		t.Fatalf("got %d lines, %v, want 24", len(lines), err)
 	}
-	left := map[string]map[string]string{} // by table and id
+	left := map[string]map[string]string{} // the rows of left.csv, by table and id
 	for _, line := range lines[1:] {
 		row := map[string]string{}
 		for i, name := range lines[0] {
@@ -444,7 +444,7 @@ func TestImportOddRows(t *testing.T) {
 	}
 }
 
-// TestImportZones turns times into days of a time zone.
+// TestImportZones imports the same bookings with different time zones.
 func TestImportZones(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	car := d.shop()
@@ -455,7 +455,7 @@ func TestImportZones(t *testing.T) {
 	for _, c := range []struct{ flag, env, want, note string }{
 		{"UTC", "Asia/Karachi", "2030-03-10 2030-03-12\n2030-07-10 2030-07-12\n2030-10-20 2030-11-11", ""},
 		{"Asia/Karachi", "UTC", "2030-03-11 2030-03-13\n2030-07-10 2030-07-12\n2030-10-20 2030-11-11", ""},
-		{"America/New_York", "UTC", "2030-03-10 2030-03-12\n2030-07-09 2030-07-11\n2030-10-20 2030-11-10", "start and end at midnight in UTC: 1, which is how plain dates were stored there; of these, 1 come to other days"},
+		{"America/New_York", "UTC", "2030-03-10 2030-03-12\n2030-07-09 2030-07-11\n2030-10-20 2030-11-10", "start and end at midnight in UTC: 1, which is how the first implementation stored plain dates; 1 of these get other days"},
 		{"", "Asia/Karachi", "2030-03-11 2030-03-13\n2030-07-10 2030-07-12\n2030-10-20 2030-11-11", ""},
 	} {
 		t.Setenv("TZ", c.env)
@@ -480,17 +480,16 @@ func TestImportZones(t *testing.T) {
 		_, stderr := onenow(t, dir, "", 1, "import-django", d.path, "--timezone", bad)
 		sentence(t, stderr, "--timezone", bad, "Asia/Karachi")
 	}
-	if runtime.GOOS == "linux" { // where zones are files, and none are needed
+	if runtime.GOOS == "linux" { // without the system's files of time zones
 		t.Setenv("ZONEINFO", "/nonexistent")
 		if out, err := os.ReadFile(binary); err != nil || !bytes.Contains(out, []byte("Asia/Karachi")) {
-			t.Errorf("the binary does not bring time zones along, %v", err)
+			t.Errorf("the binary does not contain the time zones: %v", err)
 		}
 	}
 }
 
-// TestImportSources imports a file with a WAL, a file that a crash has left in the
-// middle of a transaction, and a file in a read-only folder. It changes none of
-// them.
+// TestImportSources imports a file with a WAL, a file that a crash has left in the middle
+// of a transaction, and a file in a read-only folder. The import changes none of them.
 func TestImportSources(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, d *django, car int64){
 		"WAL": func(t *testing.T, d *django, car int64) {
@@ -514,7 +513,7 @@ func TestImportSources(t *testing.T) {
 			made := t.TempDir()
 			d := newDjango(t, made)
 			leave(t, d, d.shop())
-			// As after a crash, or with the first implementation running.
+			// The files are as after a crash, or while the first implementation runs.
 			source := t.TempDir()
 			for f := range strings.FieldsSeq(files(t, made)) {
 				if f == "db.sqlite3-shm" {
@@ -542,8 +541,8 @@ func TestImportSources(t *testing.T) {
 	}
 }
 
-// TestImportOnTerminal imports texts that would move the cursor of a terminal, and
-// prints none of them as they are.
+// TestImportOnTerminal imports texts with control characters for terminals. The command
+// does not print these characters.
 func TestImportOnTerminal(t *testing.T) {
 	d := newDjango(t, t.TempDir())
 	d.shop()
@@ -559,8 +558,8 @@ func TestImportOnTerminal(t *testing.T) {
 	}
 }
 
-// TestImportRefuses imports from files that are no database of the first
-// implementation, and to files that the import must not write.
+// TestImportRefuses imports from files that are not databases of the first implementation,
+// and to files that the command must not write.
 func TestImportRefuses(t *testing.T) {
 	dir := t.TempDir()
 	d := newDjango(t, dir)
@@ -599,25 +598,25 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		{"typo.sqlite3", "cannot open typo.sqlite3: it does not exist"},
 		{".", "cannot open .: it is a folder"},
-		{"fifo", "fifo is not the first implementation's database: it is no regular file"},
+		{"fifo", "fifo is not the first implementation's database: it is not a regular file"},
 		{"notes.txt", "notes.txt is not the first implementation's database: it is not an SQLite file"},
 		{"empty", "empty is not the first implementation's database: it is not an SQLite file"},
 		{"other.sqlite3", "it has no column username in table auth_user"},
 		{"users.sqlite3", "it has no table backend_api_vehicle"},
 		{"used.db", "it has no table auth_user"},
 		{"damaged.sqlite3", "damaged.sqlite3 is damaged"},
-		{"db.sqlite3 --db db.sqlite3", "db.sqlite3 is to be read and cannot be written to as well"},
-		{"link --db db.sqlite3", "db.sqlite3 is to be read and cannot be written to as well"},
-		{"db.sqlite3 --db used.db", "used.db has users already"},
-		{"db.sqlite3 --skip-conflicts onenow.db", "onenow.db cannot be a database, or a part of one"},
-		{"db.sqlite3 --skip-conflicts onenow.db-wal", "onenow.db-wal cannot be a database, or a part of one"},
-		{"db.sqlite3 --skip-conflicts db.sqlite3-journal", "db.sqlite3-journal cannot be a database, or a part of one"},
+		{"db.sqlite3 --db db.sqlite3", "db.sqlite3 is the file to import and cannot be the new database"},
+		{"link --db db.sqlite3", "db.sqlite3 is the file to import and cannot be the new database"},
+		{"db.sqlite3 --db used.db", "used.db already has users"},
+		{"db.sqlite3 --skip-conflicts onenow.db", "onenow.db is the name of a database or of a part of one"},
+		{"db.sqlite3 --skip-conflicts onenow.db-wal", "onenow.db-wal is the name of a database or of a part of one"},
+		{"db.sqlite3 --skip-conflicts db.sqlite3-journal", "db.sqlite3-journal is the name of a database or of a part of one"},
 		{"db.sqlite3 --db notes.txt", "notes.txt is not a onenow database"},
 		{"db.sqlite3 --db no/where.db", "the folder no does not exist"},
-		{"db.sqlite3 --db old.db", "old.db-wal beside it holds data of another"},
-		{"db.sqlite3 --db new.db --skip-conflicts notes.txt", "notes.txt exists already"},
+		{"db.sqlite3 --db old.db", "old.db-wal next to it holds data of another database"},
+		{"db.sqlite3 --db new.db --skip-conflicts notes.txt", "notes.txt already exists"},
 		{"db.sqlite3 --db new.db --skip-conflicts no/left.csv", "cannot create no/left.csv: the folder no does not exist"},
-		{"db.sqlite3 --db new.db --skip-conflicts ./new.db", "./new.db cannot be a database, or a part of one"},
+		{"db.sqlite3 --db new.db --skip-conflicts ./new.db", "./new.db is the name of a database or of a part of one"},
 	} {
 		for _, more := range []string{"", " --dry-run"} {
 			_, stderr := onenow(t, dir, "", 1, strings.Fields("import-django "+c.args+more)...)
@@ -636,7 +635,7 @@ func TestImportRefuses(t *testing.T) {
 	p := serve(t, dir, "--db", "new.db")
 	for _, more := range []string{"", " --dry-run"} {
 		_, stderr := onenow(t, dir, "", 1, strings.Fields("import-django db.sqlite3 --db new.db"+more)...)
-		sentence(t, stderr, "new.db is being served by another onenow: stop that one first")
+		sentence(t, stderr, "new.db is being served by another onenow: stop that onenow first")
 	}
 	p.stop(syscall.SIGTERM)
 	onenow(t, dir, "", 0, "import-django", "db.sqlite3", "--db", "new.db")
@@ -646,12 +645,12 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("%s: got %s", name, out)
 		}
 		_, stderr := onenow(t, dir, "", 1, "import-django", "db.sqlite3", "--db", name)
-		sentence(t, stderr, name+" has users already")
+		sentence(t, stderr, name+" already has users")
 	}
 }
 
-// TestImportInterrupted stops or kills the import at every moment: the database
-// has everything afterwards, or does not exist.
+// TestImportInterrupted stops or kills the import at different moments. Afterwards, the
+// database has all rows or does not exist.
 func TestImportInterrupted(t *testing.T) {
 	source := t.TempDir()
 	d := newDjango(t, source)
@@ -690,5 +689,5 @@ func TestImportInterrupted(t *testing.T) {
 			t.Errorf("got %s", out)
 		}
 	}
-	t.Logf("%d of %d were done by then", done, 2*moments)
+	t.Logf("%d of %d imports were done before the signal", done, 2*moments)
 }

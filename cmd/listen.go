@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// listen opens the listener for plain HTTP, or with domains two listeners: the
-// first for HTTPS, the second for the redirect to it.
+// listen opens one listener for plain HTTP or, with domains, two listeners: the first for
+// HTTPS, the second for the redirect to HTTPS.
 func listen(opts serveOptions) ([]net.Listener, error) {
 	addrs := []struct{ flag, addr string }{{"--addr", opts.addr}}
 	if len(opts.acme.Domains) > 0 {
@@ -28,9 +28,9 @@ func listen(opts serveOptions) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// listenOn listens on an address that is the value of a flag.
+// listenOn opens a listener on addr, the value of a flag.
 func listenOn(flag, addr string) (net.Listener, error) {
-	if addr == "" { // net.Listen would choose a port
+	if addr == "" { // net.Listen would choose a random port
 		return nil, fmt.Errorf("%s has no address: give one like %s 127.0.0.1:8000", flag, flag)
 	}
 	l, err := net.Listen("tcp", addr)
@@ -39,7 +39,7 @@ func listenOn(flag, addr string) (net.Listener, error) {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		err = op.Err // without the address, which our sentence has
+		err = op.Err // without the address, which the message already has
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -50,8 +50,8 @@ func listenOn(flag, addr string) (net.Listener, error) {
 	return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", addr, err, flag)
 }
 
-// publicURL returns the URL of the API: of its first domain, or of the listener
-// as a browser on this machine reaches it.
+// publicURL returns the URL of the API: with domains, the URL of the first one; otherwise
+// the URL for a browser on this machine.
 func publicURL(opts serveOptions, l net.Listener) string {
 	if len(opts.acme.Domains) > 0 {
 		return fmt.Sprintf("https://%s/", opts.acme.Domains[0])

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// newLogger returns a logger that writes to w, as "text" or as "json".
+// newLogger returns a logger that writes to w in the format "text" or "json".
 func newLogger(w io.Writer, format string) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, nil))
@@ -22,7 +22,7 @@ func newLogger(w io.Writer, format string) *slog.Logger {
 func droppedNotice(format string) func(dropped int) []byte {
 	return func(dropped int) []byte {
 		var line bytes.Buffer
-		newLogger(&line, format).Warn("lines of the log were dropped, because standard error did not take them", "dropped", dropped)
+		newLogger(&line, format).Warn("lines of the log were dropped, because nothing read standard error fast enough", "dropped", dropped)
 		return line.Bytes()
 	}
 }
@@ -34,27 +34,28 @@ const (
 	flushTime      = time.Second
 )
 
-// A lineQueue is a writer whose Write never waits and never fails. A goroutine
-// writes the queued lines, one by one, to a slower writer. A line that finds
-// the queue full is dropped, as is a line that the slower writer refuses. When
-// the queue has room again, it gets a notice with the number of dropped lines.
+// lineQueue is a writer whose Write never waits and never fails. A goroutine writes the
+// queued lines, one by one, to a slower writer w. If the queue is full, or w returns an
+// error, the line is dropped. When the queue has room again, it gets a notice with the
+// number of dropped lines.
 type lineQueue struct {
 	w      io.Writer
 	notice func(dropped int) []byte // nil for no notice
 
 	mu      sync.Mutex
-	more    sync.Cond // there is another line, or the queue is closed
+	more    sync.Cond // signals a new line, or that the queue is closed
 	lines   []queuedLine
-	bytes   int  // in lines
-	dropped int  // lines that no notice tells of
-	failing bool // whether w refused the last line
+	bytes   int  // the total length of lines
+	dropped int  // the dropped lines that no notice counts yet
+	failing bool // whether w returned an error for the last line
 	closed  bool
 	done    chan struct{} // closed when the goroutine has ended
 }
 
+// queuedLine is a line or a notice.
 type queuedLine struct {
 	text    []byte
-	dropped int // in a notice: the lines it tells of
+	dropped int // the dropped lines that a notice counts; 0 for a line
 }
 
 func newLineQueue(w io.Writer, notice func(dropped int) []byte) *lineQueue {
@@ -77,9 +78,9 @@ func (q *lineQueue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// full reports whether the queue has no room for a line of that size. After a
-// drop there is room only when the queue is half empty: otherwise a slow reader
-// would get a notice with every other line.
+// full reports whether the queue has no room for a line of that size. After a dropped
+// line, it has room only when it is half empty: otherwise a slow reader would get a notice
+// after every line.
 func (q *lineQueue) full(size int) bool {
 	lines, bytes := maxQueuedLines, maxQueuedBytes
 	if q.dropped > 0 {
@@ -94,7 +95,7 @@ func (q *lineQueue) push(line queuedLine) {
 	q.more.Signal()
 }
 
-// pushNotice queues a notice of the dropped lines if there are any.
+// pushNotice queues a notice if lines were dropped since the last notice.
 func (q *lineQueue) pushNotice() {
 	if q.dropped > 0 && q.notice != nil {
 		q.push(queuedLine{q.notice(q.dropped), q.dropped})
@@ -120,7 +121,7 @@ func (q *lineQueue) next() (queuedLine, bool) {
 		q.more.Wait()
 	}
 	line := q.lines[0]
-	q.lines[0] = queuedLine{} // the array must not keep its text
+	q.lines[0] = queuedLine{} // lets the garbage collector free the text
 	q.lines = q.lines[1:]
 	q.bytes -= len(line.text)
 	return line, true
@@ -128,7 +129,7 @@ func (q *lineQueue) next() (queuedLine, bool) {
 
 func (q *lineQueue) run() {
 	defer close(q.done)
-	torn := false // whether a part of a line was written without its end
+	torn := false // whether the last line was written without its end
 	for {
 		line, ok := q.next()
 		if !ok {
@@ -150,8 +151,8 @@ func (q *lineQueue) run() {
 	}
 }
 
-// flush closes the queues and waits until they are empty, for flushTime at
-// most. The lines that are left then are given up.
+// flush closes the queues and waits until they are empty, for flushTime at most. It drops
+// the lines that are still queued then.
 func flush(queues ...*lineQueue) {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()

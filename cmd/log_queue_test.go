@@ -9,8 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// reader takes a line each time something comes out of gate, and refuses lines
-// while it is broken.
+// reader reads one line for each value from gate. While it is broken, it refuses lines.
 type reader struct {
 	gate   chan struct{}
 	broken int // the number of bytes to take before an error; -1 for no error
@@ -28,8 +27,8 @@ func (r *reader) Write(line []byte) (int, error) {
 
 func dropped(n int) []byte { return fmt.Appendf(nil, "dropped %d\n", n) }
 
-// TestLineQueueIsBounded stalls the reader: the queue takes lines up to one of its
-// two limits, and counts the others.
+// TestLineQueueIsBounded writes lines while the reader reads none. The queue accepts lines
+// up to one of its two limits, and counts the others.
 func TestLineQueueIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		line string
@@ -70,8 +69,8 @@ func TestLineQueueIsBounded(t *testing.T) {
 
 func tail(s string) string { return s[max(0, len(s)-40):] }
 
-// TestLineQueueCountsRefusedLines has the reader refuse lines, the last one in
-// its middle, and take them again.
+// TestLineQueueCountsRefusedLines lets the reader refuse lines, the last one in its
+// middle, and then read again.
 func TestLineQueueCountsRefusedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{gate: make(chan struct{})}
@@ -93,8 +92,8 @@ func TestLineQueueCountsRefusedLines(t *testing.T) {
 	})
 }
 
-// TestLineQueueTellsByItself drops lines and writes no further line: the notice
-// comes nevertheless.
+// TestLineQueueTellsByItself drops lines and writes no further line. The reader still gets
+// the notice.
 func TestLineQueueTellsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{gate: make(chan struct{}), broken: -1}

@@ -51,8 +51,8 @@ func fullPipe(t *testing.T) (r, w *os.File, size int) {
 	return r, w, size
 }
 
-// stopsSoon stops the process with SIGTERM, wants exit code 0, and fails the
-// test if that takes long.
+// stopsSoon stops the process with SIGTERM. It fails the test if the exit code is not 0 or
+// if the process takes too long.
 func (p *process) stopsSoon() {
 	p.t.Helper()
 	start := time.Now()
@@ -64,7 +64,7 @@ func (p *process) stopsSoon() {
 	}
 }
 
-// TestLogReaderGone closes the other end of standard error: the server goes on.
+// TestLogReaderGone closes the other end of standard error. The server keeps running.
 func TestLogReaderGone(t *testing.T) {
 	r, w := pipe(t)
 	p := serveTo(t, w, t.TempDir())
@@ -78,8 +78,8 @@ func TestLogReaderGone(t *testing.T) {
 	p.stopsSoon()
 }
 
-// TestStalledLog serves with a standard error that nobody reads: bookings are
-// stored and answered, and the server stops.
+// TestStalledLog runs a server whose standard error nothing reads. The server stores and
+// answers bookings, and stops on a signal.
 func TestStalledLog(t *testing.T) {
 	t.Parallel()
 	_, w, _ := fullPipe(t)
@@ -102,8 +102,8 @@ func TestStalledLog(t *testing.T) {
 	}
 }
 
-// TestDroppedLogLines stalls the reader of the log until lines are dropped, and
-// lets it read again: the log tells how many are missing.
+// TestDroppedLogLines reads no log until lines are dropped, and then reads again. The log
+// has the number of dropped lines.
 func TestDroppedLogLines(t *testing.T) {
 	r, w, size := fullPipe(t)
 	p := serveTo(t, w, t.TempDir(), "--log-format", "json")
@@ -142,7 +142,7 @@ func TestDroppedLogLines(t *testing.T) {
 			}
 			dropped = entry.Dropped
 		case <-time.After(10 * time.Second):
-			t.Fatalf("no line tells of dropped lines, after %d lines of requests", written)
+			t.Fatalf("no line mentions dropped lines, after %d lines of requests", written)
 		}
 	}
 	if written+dropped != requests {
@@ -158,8 +158,8 @@ func TestDroppedLogLines(t *testing.T) {
 	}
 }
 
-// request sends a path n times, on one connection and without waiting for the
-// answers in between.
+// request sends n requests for a path on one connection. It sends all of them before it
+// reads the first answer.
 func request(t *testing.T, p *process, path string, n int) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
@@ -183,8 +183,8 @@ func request(t *testing.T, p *process, path string, n int) {
 	}
 }
 
-// TestStandardOutput starts serve with a standard output that is closed or that
-// nobody reads.
+// TestStandardOutput starts serve with a standard output that is closed or that nothing
+// reads.
 func TestStandardOutput(t *testing.T) {
 	t.Parallel()
 	gone, closed := pipe(t)
@@ -214,7 +214,8 @@ func TestStandardOutput(t *testing.T) {
 	}
 }
 
-// TestStalledError fails to start with a standard error that nobody reads.
+// TestStalledError runs a command that fails, with a standard error that nothing
+// reads. The process still exits with 1.
 func TestStalledError(t *testing.T) {
 	t.Parallel()
 	_, w, _ := fullPipe(t)
@@ -225,7 +226,7 @@ func TestStalledError(t *testing.T) {
 	}
 	kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
-	_ = cmd.Wait() // the exit code tells
+	_ = cmd.Wait() // the exit code is checked below
 	if got := cmd.ProcessState.ExitCode(); got != 1 {
 		t.Errorf("got exit code %d, want 1", got)
 	}
@@ -242,7 +243,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestNohup ignores SIGHUP in the parent, as nohup does: the server goes on.
+// TestNohup starts serve with SIGHUP ignored, as nohup does. The signal does not stop the
+// server.
 func TestNohup(t *testing.T) {
 	addr := fmt.Sprint("127.0.0.1:", freePort(t))
 	p := &process{t: t, url: "http://" + addr}
@@ -261,7 +263,7 @@ func TestNohup(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond) // for the signal to stop it, if it does
+	time.Sleep(100 * time.Millisecond) // enough time for the signal to stop the server
 	if status, body := p.get("/readyz", ""); status != 200 {
 		t.Errorf("got %d %s", status, body)
 	}

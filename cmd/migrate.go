@@ -12,9 +12,10 @@ func migrateCommand(schema string) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Create the database file or bring it up to date",
-		Long: `Create the database file if it does not exist, or bring it up to date if an
-older onenow wrote it. serve does the same when it starts.`,
+		Short: "Create or upgrade the database file",
+		Long: `Create the database file if it does not exist, or upgrade it if an older onenow
+wrote it. Before an upgrade, the command writes a backup next to the file. serve does
+the same when it starts.`,
 		Example: `  onenow migrate
   onenow migrate --db /var/lib/onenow/onenow.db`,
 		Args: cobra.NoArgs,
@@ -24,9 +25,9 @@ older onenow wrote it. serve does the same when it starts.`,
 				case 0:
 					fmt.Fprintf(cmd.OutOrStdout(), "created %s, version %d\n", path, m.To)
 				case m.To:
-					fmt.Fprintf(cmd.OutOrStdout(), "%s is of version %d: nothing to do\n", path, m.To)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s has version %d: nothing to do\n", path, m.To)
 				default:
-					fmt.Fprintf(cmd.OutOrStdout(), "brought %s from version %d to version %d\n", path, m.From, m.To)
+					fmt.Fprintf(cmd.OutOrStdout(), "upgraded %s from version %d to version %d\n", path, m.From, m.To)
 				}
 				return nil
 			})

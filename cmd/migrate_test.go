@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestOddFiles creates no database in place of a file that is none.
+// TestOddFiles runs migrate on files that are not databases. It changes none of them.
 func TestOddFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -30,11 +30,11 @@ func TestOddFiles(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"fifo":      "fifo is not a onenow database: it is no regular file",
-		"/dev/null": "/dev/null is not a onenow database: it is no regular file",
+		"fifo":      "fifo is not a onenow database: it is not a regular file",
+		"/dev/null": "/dev/null is not a onenow database: it is not a regular file",
 		"dangling":  "cannot open dangling: it is a link to a file that does not exist",
-		"old.db":    "old.db-wal beside it holds data of another",
-		"old2.db":   "old2.db-wal beside it holds data of another",
+		"old.db":    "old.db-wal next to it holds data of another database",
+		"old2.db":   "old2.db-wal next to it holds data of another database",
 	} {
 		_, stderr := onenow(t, dir, "", 1, "migrate", "--db", name)
 		sentence(t, stderr, want)
@@ -52,8 +52,8 @@ func TestOddFiles(t *testing.T) {
 	}
 }
 
-// TestNewerFile has every command refuse a file of a newer onenow, and change
-// nothing in it.
+// TestNewerFile runs every command on a file of a newer onenow. The commands refuse it and
+// do not change it.
 func TestNewerFile(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "", 0, "migrate")
@@ -80,13 +80,13 @@ func TestMigrateCommand(t *testing.T) {
 	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "created a.db, version 2\n" {
 		t.Errorf("got %q", out)
 	}
-	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db is of version 2: nothing to do\n" {
+	if out, _ := onenow(t, dir, "", 0, "migrate", "--db", "a.db"); out != "a.db has version 2: nothing to do\n" {
 		t.Errorf("got %q", out)
 	}
 }
 
-// TestFirstStarts has many processes create the same file at once: all write to
-// one database.
+// TestFirstStarts starts many processes that create the same file at the same time. All of
+// them write to one database.
 func TestFirstStarts(t *testing.T) {
 	t.Run("none", func(t *testing.T) { firstStarts(t, t.TempDir()) })
 	t.Run("empty", func(t *testing.T) {

@@ -36,22 +36,22 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// onenow runs a command to its end in dir and returns its output. It fails the
-// test if the exit code is not code.
+// onenow runs a command in dir, waits for its end, and returns its standard output and
+// standard error. It fails the test if the exit code is not code.
 func onenow(t *testing.T, dir, stdin string, code int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // the exit code tells
+	_ = cmd.Run() // the exit code is checked below
 	if got := cmd.ProcessState.ExitCode(); got != code {
 		t.Fatalf("onenow %v: got exit code %d, want %d\n%s%s", args, got, code, &out, &errs)
 	}
 	return out.String(), errs.String()
 }
 
-// process is an onenow serve that runs.
+// process is a running onenow serve.
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -61,14 +61,14 @@ type process struct {
 
 var ready = regexp.MustCompile(`^onenow serves (\S+) at (https?://\S+)/\n$`)
 
-// serve starts onenow serve in dir, on a free port unless args have a domain. If
-// the test does not stop it, it is stopped when the test ends.
+// serve starts onenow serve in dir, on a free port unless args have a domain. It stops the
+// process when the test ends, unless the test has stopped it.
 func serve(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
 	return serveTo(t, nil, dir, args...)
 }
 
-// serveTo is serve with the log written to stderr, or to p.log if that is nil.
+// serveTo is serve with a file for the log. If stderr is nil, the log goes to p.log.
 func serveTo(t *testing.T, stderr *os.File, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}}
@@ -145,7 +145,7 @@ func (p *process) send(method, path, token, body string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// login returns an access token.
+// login signs in and returns the access token.
 func (p *process) login(name, password string) string {
 	p.t.Helper()
 	body, err := json.Marshal(map[string]string{"username": name, "password": password})
@@ -174,7 +174,7 @@ func files(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-// sentence fails the test unless stderr is one line that has each of the words.
+// sentence fails the test unless stderr is one line that contains each of the words.
 func sentence(t *testing.T, stderr string, words ...string) {
 	t.Helper()
 	if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "onenow: ") {

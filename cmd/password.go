@@ -15,7 +15,7 @@ import (
 	"onenow/auth"
 )
 
-// readPasswordHash reads a password with readPassword and returns its hash.
+// readPasswordHash reads a password, checks it, and returns its hash.
 func readPasswordHash(cmd *cobra.Command) (string, error) {
 	password, err := readPassword(cmd)
 	if err != nil {
@@ -39,7 +39,7 @@ func readPassword(cmd *cobra.Command) (string, error) {
 		if err != nil && err != io.EOF {
 			return "", fmt.Errorf("read the password from standard input: %w", err)
 		}
-		line = strings.TrimPrefix(line, "\ufeff") // a byte order mark, as some editors write it
+		line = strings.TrimPrefix(line, "\ufeff") // some editors write a byte order mark
 		return strings.TrimRight(line, "\r\n"), nil
 	})
 }
@@ -73,8 +73,8 @@ func askPassword(ctx context.Context, terminal *os.File, out io.Writer) (string,
 	})
 }
 
-// untilDone calls read and returns its result, or errInterrupted when ctx is
-// cancelled before.
+// untilDone calls read and returns its result, or errInterrupted if ctx is cancelled
+// first.
 func untilDone(ctx context.Context, read func() (string, error)) (string, error) {
 	type result struct {
 		text string

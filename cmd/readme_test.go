@@ -85,7 +85,7 @@ func TestReadmeImport(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	holds(t, string(out), "they overlap; to be kept: booking 1\n", "nothing was imported", "imported db.sqlite3 into onenow.db\n")
+	holds(t, string(out), "they overlap; kept: booking 1\n", "nothing was imported", "imported db.sqlite3 into onenow.db\n")
 	if got := files(t, dir); got != "db.sqlite3 left.csv onenow.db" {
 		t.Errorf("got files %s", got)
 	}

@@ -1,5 +1,5 @@
-// Package cmd holds the commands of onenow, one file each: their flags, what
-// they ask for and what they print. The work is done by packages server and db.
+// Package cmd has the commands of onenow, one file for each: their flags, prompts and
+// output. Packages server and db do the work.
 package cmd
 
 import (
@@ -17,7 +17,8 @@ import (
 // errInterrupted is the error of a command that a signal or Ctrl-C has stopped.
 var errInterrupted = errors.New("interrupted: nothing was changed")
 
-// Run runs the command that args name. schema is the text of schema.sql.
+// Run runs the command in args, the arguments of the program. schema is the text of
+// schema.sql. The error is a message for the user.
 func Run(ctx context.Context, schema string, args []string) error {
 	if err := checkArgs(args); err != nil {
 		return err
@@ -31,8 +32,8 @@ func Run(ctx context.Context, schema string, args []string) error {
 	return err
 }
 
-// PrintError prints the error of Run to standard error. It gives up after a
-// while if nobody reads that.
+// PrintError prints the error of Run to standard error. It gives up after flushTime if
+// nothing reads standard error.
 func PrintError(err error) {
 	stderr := newLineQueue(os.Stderr, nil)
 	fmt.Fprintln(stderr, "onenow:", err)
@@ -46,8 +47,9 @@ func rootCommand(schema string) *cobra.Command {
 		Long: `onenow is the backend of a small car-rental shop: its fleet and its bookings
 behind a REST API, in one program and one SQLite file.
 
-Every flag can also be set in the environment: --db as ONENOW_DB, --log-format
-as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
+Every flag can also be set with an environment variable: --db with ONENOW_DB,
+--log-format with ONENOW_LOG_FORMAT, and so on. A flag on the command line overrides
+the variable.`,
 		Example: `  onenow serve
   onenow create-user shop`,
 		Version:       version(),
@@ -73,7 +75,8 @@ as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
 	return cmd
 }
 
-// withStore opens the database file at path, calls do, and closes the file.
+// withStore opens the database file at path, calls do, and closes the file. Log messages
+// go to standard error.
 func withStore(cmd *cobra.Command, path, schema string, opts store.Options, do func(*store.Store) error) error {
 	opts.Log = newLogger(cmd.ErrOrStderr(), "text")
 	s, err := store.Open(cmd.Context(), path, db.Format(schema), opts)

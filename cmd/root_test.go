@@ -30,7 +30,7 @@ func TestStaticBinary(t *testing.T) {
 	}
 }
 
-// TestEnvironment sets flags by their variables.
+// TestEnvironment sets flags with environment variables.
 func TestEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("ONENOW_DB", "env.db")
@@ -58,7 +58,7 @@ func TestEnvironment(t *testing.T) {
 	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "https://b.example" {
 		t.Errorf("got Access-Control-Allow-Origin %q", got)
 	}
-	t.Setenv("ONENOW_ADDR", "") // as if absent
+	t.Setenv("ONENOW_ADDR", "") // an empty variable has no effect
 	onenow(t, dir, "", 0, "help", "serve")
 	_, stderr := onenow(t, dir, "", 1, "serve", "--addr", "")
 	sentence(t, stderr, "--addr")
@@ -69,7 +69,7 @@ func TestEnvironment(t *testing.T) {
 	sentence(t, stderr, "ONENOW_REGISTRATION", "open or closed")
 }
 
-// TestHelp wants an example of every command, and the version.
+// TestHelp checks that the help of every command has an example, and checks --version.
 func TestHelp(t *testing.T) {
 	dir := t.TempDir()
 	for _, command := range []string{"", "serve", "migrate", "create-user", "set-password", "backup", "check", "import-django"} {
@@ -117,7 +117,8 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// TestTimeZone refuses a TZ that Go would silently take for UTC.
+// TestTimeZone runs a command with values of TZ for which Go silently uses UTC. The command
+// refuses them.
 func TestTimeZone(t *testing.T) {
 	dir := t.TempDir()
 	onenow(t, dir, "", 0, "migrate")
@@ -133,13 +134,13 @@ func TestTimeZone(t *testing.T) {
 		t.Setenv("TZ", tz)
 		for _, command := range []string{"serve", "migrate", "create-user a", "set-password a", "backup a", "check", "import-django a"} {
 			_, stderr := onenow(t, dir, "", 1, strings.Fields(command)...)
-			sentence(t, stderr, "TZ in the environment is", tz, "Asia/Karachi")
+			sentence(t, stderr, "the environment variable TZ is", tz, "Asia/Karachi")
 		}
 	}
 }
 
-// TestControlCharacters refuses control characters in arguments, in the values of
-// flags, and in variables.
+// TestControlCharacters runs commands with control characters in arguments, in values of
+// flags, and in environment variables. The commands refuse them.
 func TestControlCharacters(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -168,8 +169,8 @@ func TestControlCharacters(t *testing.T) {
 	}
 }
 
-// TestFlagsWithoutEffect refuses a flag or a variable that another one makes
-// useless, and names it.
+// TestFlagsWithoutEffect runs serve with flags and environment variables that have no
+// effect because of another flag. The error names them.
 func TestFlagsWithoutEffect(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ env, args, want string }{

@@ -40,9 +40,9 @@ func serveCommand(schema string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API",
-		Long: `Serve the API until SIGINT, SIGTERM or SIGHUP stops it (SIGHUP does not under
-nohup). The database file is created if it does not exist, and brought up to date
-if an older onenow wrote it.
+		Long: `Serve the API until SIGINT, SIGTERM or SIGHUP stops it (under nohup, SIGHUP does
+not). If the database file does not exist, serve creates it. If an older onenow wrote
+it, serve writes a backup next to it and then upgrades it.
 
 With --domain, onenow serves HTTPS on port 443. It gets its certificates from
 Let's Encrypt and keeps them in the database; using --domain means that you
@@ -52,8 +52,8 @@ Let's Encrypt and redirects everything else to HTTPS.
 Without --domain, onenow serves plain HTTP on --addr, for this machine or for a
 proxy on it.
 
-The log goes to standard error and never holds a request up. If nobody reads it
-for a while, lines are dropped, and a later line tells how many.`,
+The log goes to standard error. No request waits for it: if nothing reads standard
+error fast enough, lines are dropped, and a later line has their number.`,
 		Example: `  onenow serve
   onenow serve --db /var/lib/onenow/onenow.db --addr 127.0.0.1:9000
   onenow serve --domain api.lahorecarrental.com --registration closed
@@ -69,8 +69,8 @@ for a while, lines are dropped, and a later line tells how many.`,
 			if err := opts.checkEffect(cmd); err != nil {
 				return err
 			}
-			// A reader of our output that goes away, or stops reading, must
-			// not stop the service.
+			// The server must keep running if the reader of its output ends or
+			// stops reading.
 			signal.Ignore(syscall.SIGPIPE)
 			stdout := newLineQueue(cmd.OutOrStdout(), nil)
 			stderr := newLineQueue(cmd.ErrOrStderr(), droppedNotice(opts.logFormat.value))
@@ -90,8 +90,8 @@ func (o *serveOptions) addFlags(cmd *cobra.Command) {
 	flags.StringSliceVar(&o.acme.Domains, "domain", nil, "a domain name to serve HTTPS for; repeatable")
 	flags.StringVar(&o.acme.Directory, "acme-directory", "", "the URL of another certificate authority's ACME directory, with --domain (default Let's Encrypt)")
 	flags.StringVar(&o.httpsAddr, "https-addr", ":443", "the address to serve HTTPS on, with --domain")
-	flags.StringVar(&o.httpAddr, "http-addr", ":80", "the address to redirect to HTTPS from, with --domain")
-	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable")
+	flags.StringVar(&o.httpAddr, "http-addr", ":80", "the address that redirects plain HTTP to HTTPS, with --domain")
+	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto headers onenow trusts; repeatable")
 	flags.IntVar(&o.maxConnections, "max-connections", 1024, "how many connections to serve at once; more connections wait")
 	flags.Var(&o.registration, "registration", "whether anyone may register; create-user always works")
 	flags.StringSliceVar(&o.corsOrigins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
@@ -103,8 +103,8 @@ func (o *serveOptions) addFlags(cmd *cobra.Command) {
 
 // serve listens, opens the database file, and serves it until ctx is cancelled.
 func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Config, out io.Writer) error {
-	// Listen before the file is touched: another onenow that serves the file
-	// may have the port.
+	// Listen before the file is opened: if another onenow has the port, this one must
+	// not create or upgrade the file.
 	listeners, err := listen(opts)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func serve(ctx context.Context, schema string, opts serveOptions, cfg server.Con
 	})
 	file, err := store.Open(ctx, opts.db, db.Format(schema), store.Options{Serve: true, Log: cfg.Logger})
 	if err != nil && ctx.Err() != nil {
-		return nil // stopped before it began
+		return nil // a signal stopped serve while it was starting
 	}
 	if err != nil {
 		return err

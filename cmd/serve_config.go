@@ -13,8 +13,8 @@ import (
 	"onenow/server"
 )
 
-// config checks the values of the flags, makes the domain names lower-case, and
-// returns what they say about the server.
+// config checks the values of the flags, makes the domain names lower-case, and returns
+// the configuration of the server.
 func (o *serveOptions) config() (server.Config, error) {
 	cfg := server.Config{
 		RegistrationClosed: o.registration.value == "closed",
@@ -28,7 +28,7 @@ func (o *serveOptions) config() (server.Config, error) {
 		return cfg, err
 	}
 	if d := o.acme.Directory; d != "" && !strings.HasPrefix(d, "https://") {
-		return cfg, fmt.Errorf("--acme-directory %q is not a URL that begins with https://", d)
+		return cfg, fmt.Errorf("--acme-directory %q is not a URL that begins with https://: write it like https://ca.example.com/directory", d)
 	}
 	for _, t := range o.trustedProxies {
 		p, err := parseNetwork(t)
@@ -46,15 +46,15 @@ func (o *serveOptions) config() (server.Config, error) {
 	return cfg, nil
 }
 
-// checkEffect refuses a flag that has no effect beside the other flags.
+// checkEffect returns an error for a flag that has no effect because of the other flags.
 func (o *serveOptions) checkEffect(cmd *cobra.Command) error {
 	if addr := source(cmd, "addr"); addr != "" && len(o.acme.Domains) > 0 {
 		return fmt.Errorf("%s has no effect with %s, which serves on --https-addr and --http-addr: remove %s", addr, source(cmd, "domain"), addr)
 	}
 	for _, needs := range []struct {
 		flag    string
-		given   bool
-		without []string // the flags that have no effect without that flag
+		given   bool     // whether flag is given
+		without []string // the flags that have no effect without flag
 	}{
 		{"--domain", len(o.acme.Domains) > 0, []string{"https-addr", "http-addr", "acme-directory"}},
 		{"--backup-dir", o.backups.Dir != "", []string{"backup-every", "backup-keep"}},
@@ -68,7 +68,7 @@ func (o *serveOptions) checkEffect(cmd *cobra.Command) error {
 	return nil
 }
 
-// checkOrigins refuses a text that no browser sends as an Origin.
+// checkOrigins returns an error for a text that no browser sends as an Origin.
 func checkOrigins(origins []string) error {
 	for _, o := range origins {
 		if !server.ValidOrigin(o) {
@@ -78,8 +78,8 @@ func checkOrigins(origins []string) error {
 	return nil
 }
 
-// checkDomains refuses a name that no authority certifies, and makes the other
-// names lower-case.
+// checkDomains makes the names lower-case, and returns an error for a name for which no
+// authority issues certificates.
 func checkDomains(domains []string) error {
 	for i, d := range domains {
 		domains[i] = strings.TrimSuffix(strings.ToLower(d), ".")
@@ -94,7 +94,7 @@ func checkDomains(domains []string) error {
 // begin with a digit. Names in other alphabets are written in punycode.
 var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
-// parseNetwork parses a network. A single address is a network of its own.
+// parseNetwork parses a network, or a single address as a network of one address.
 func parseNetwork(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		a = a.Unmap()

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// untilReady waits until /readyz answers with a status. It may give the result of
-// the last second.
+// untilReady waits until /readyz answers with that status. The server tries a write only
+// once a second, so the answer may be one second old.
 func (p *process) untilReady(want int) {
 	p.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -31,7 +31,7 @@ func (p *process) untilReady(want int) {
 	}
 }
 
-// TestLinkedFolder works in a folder that the shell has entered through a link.
+// TestLinkedFolder runs onenow in a working directory that was entered through a link.
 func TestLinkedFolder(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
@@ -65,8 +65,8 @@ func TestLinkedFolder(t *testing.T) {
 	}
 }
 
-// TestTar archives the file of a quiet shop. tar does not wait in open(2), so the
-// lease must not be held then.
+// TestTar runs tar on the file some time after the last write. tar does not wait in
+// open(2), so onenow must not hold the lease then.
 func TestTar(t *testing.T) {
 	if _, err := exec.LookPath("tar"); err != nil {
 		t.Skip("needs tar")
@@ -95,8 +95,8 @@ func TestTar(t *testing.T) {
 	}
 }
 
-// TestQuietAfterRefusal opens the file as tar does, some time after a write was
-// refused: the lease is not held.
+// TestQuietAfterRefusal opens the file as tar does, some time after the server has refused
+// a write. onenow does not hold the lease then.
 func TestQuietAfterRefusal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -130,7 +130,7 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// fill takes all the room in dir, until free is called.
+// fill uses all the space in dir until the test calls free.
 func fill(t *testing.T, dir string) (free func()) {
 	t.Helper()
 	name := filepath.Join(dir, "filler")
@@ -152,9 +152,10 @@ func fill(t *testing.T, dir string) (free func()) {
 	}
 }
 
-// TestDiskFull fills the disk again and again, at every stage of a write and of a
-// checkpoint: writes are refused, reads go on, no booking that was answered is
-// lost, and writes go on when there is room again.
+// TestDiskFull fills the disk again and again, at different stages of a write and of a
+// checkpoint. While the disk is full, the server refuses writes and answers reads. No
+// booking that was answered is lost. When the disk has space again, the server stores
+// bookings again.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t, 6<<20)
 	path := filepath.Join(dir, "onenow.db")
@@ -180,7 +181,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		time.Sleep(time.Duration(round) * 24 * time.Millisecond) // into the checkpoint that follows
 		free := fill(t, dir)
-		for range 150 { // what the log has room for is still taken
+		for range 150 { // the WAL may have space for some of them
 			status, body := book()
 			if status == 201 {
 				continue
@@ -194,7 +195,7 @@ func TestDiskFull(t *testing.T) {
 		if status, body := p.get("/bookings/", token); status != 200 || strings.Count(body, `"id"`) != len(l.answered) {
 			t.Errorf("without room: got %d and %d bookings, want %d", status, strings.Count(body, `"id"`), len(l.answered))
 		}
-		if round == 0 { // later the log may begin anew, which makes room in it
+		if round == 0 { // in later rounds, a restart of the WAL may make space in it
 			p.untilReady(503)
 		}
 		known := l.soFar()
@@ -205,7 +206,7 @@ func TestDiskFull(t *testing.T) {
 		onenow(t, dir, "", 0, "check", elsewhere)
 		lacking := l.lost(elsewhere, known)
 		t.Logf("round %d: a copy made while the disk is full: %v", round, lacking)
-		time.Sleep(150 * time.Millisecond) // a checkpoint that has no room either
+		time.Sleep(150 * time.Millisecond) // enough time for a checkpoint, which has no space either
 		free()
 		p.untilReady(200)
 	}
@@ -218,14 +219,14 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("got files %s, want onenow.db alone", got)
 	}
 	onenow(t, dir, "", 0, "check")
-	t.Logf("%d bookings answered, %d refused for want of room, %d checkpoints failed", len(l.answered), full, checkpoints)
+	t.Logf("%d bookings answered, %d refused because of the full disk, %d checkpoints failed", len(l.answered), full, checkpoints)
 	if full == 0 {
 		t.Error("the disk was never full")
 	}
 }
 
-// TestFrozen stops the process, while somebody opens the file, for longer than the
-// kernel waits for it. The test takes a minute and runs only with ONENOW_FROZEN=1.
+// TestFrozen freezes the server (SIGSTOP) while another program opens the file, until the
+// kernel breaks the lease. The test takes a minute and runs only with ONENOW_FROZEN=1.
 func TestFrozen(t *testing.T) {
 	if os.Getenv("ONENOW_FROZEN") == "" {
 		t.Skip("takes a minute; set ONENOW_FROZEN=1 to run it")
@@ -257,16 +258,15 @@ func TestFrozen(t *testing.T) {
 	clients.Wait()
 	p.stop(os.Interrupt)
 	t.Logf("open took %v; %s", waited, out)
-	if !strings.Contains(p.log.String(), "the system did not wait for a checkpoint") {
-		t.Errorf("the log does not tell:\n%s", p.log)
+	if !strings.Contains(p.log.String(), "the kernel did not wait for a checkpoint") {
+		t.Errorf("the log does not mention it:\n%s", p.log)
 	}
 	if err := l.lost(path, l.answered); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestMemory has a shop sign in and work: afterwards the process takes little
-// memory.
+// TestMemory signs in and stores bookings. Afterwards, the process uses little memory.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

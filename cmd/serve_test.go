@@ -48,7 +48,7 @@ func TestServe(t *testing.T) {
 		if status, body := p.post("/register/", "", `{"username":"user2","password":"x"}`); status != 403 {
 			t.Errorf("register: got %d %s, want 403", status, body)
 		}
-		// The key is in the file: a token outlives a restart.
+		// The signing key is in the file, so a token is valid after a restart.
 		status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-24","end_date":"2025-07-30"}`)
 		if status != 409 {
 			t.Errorf("got %d %s, want 409", status, body)
@@ -147,8 +147,8 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
-// TestStopWhileStarting stops the server at every moment of its first start: it
-// leaves a whole database or no file.
+// TestStopWhileStarting stops the server at different moments of its first start. It
+// leaves a complete database or no file.
 func TestStopWhileStarting(t *testing.T) {
 	for i := range 40 {
 		dir := t.TempDir()
@@ -161,7 +161,7 @@ func TestStopWhileStarting(t *testing.T) {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // killed if it was too early for a handler
+		_ = cmd.Wait() // an early signal kills the process
 		switch got := files(t, dir); got {
 		case "":
 		case "onenow.db":
@@ -172,8 +172,8 @@ func TestStopWhileStarting(t *testing.T) {
 	}
 }
 
-// TestFileMoved moves the file of a running server away, puts another in its
-// place, and moves it back: the server refuses writes while its file is away.
+// TestFileMoved moves the file of a running server away, puts another file in its place,
+// and moves the first file back. While its file is away, the server refuses writes.
 func TestFileMoved(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "onenow.db")
@@ -212,8 +212,8 @@ func TestFileMoved(t *testing.T) {
 	}
 }
 
-// TestNeverTwo starts a second serve, which is refused, and runs the other commands
-// beside the first.
+// TestNeverTwo starts a second serve, which refuses the file, and runs the other commands
+// while the first serve runs.
 func TestNeverTwo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -233,7 +233,7 @@ func TestNeverTwo(t *testing.T) {
 	if status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-01-01","end_date":"2025-01-02"}`); status != 201 {
 		t.Errorf("got %d %s", status, body)
 	}
-	if err := p.cmd.Process.Kill(); err != nil { // the lock goes with the process
+	if err := p.cmd.Process.Kill(); err != nil { // the kernel releases the lock of a dead process
 		t.Fatal(err)
 	}
 	_ = p.cmd.Wait()

@@ -16,18 +16,18 @@ func SignalContext(parent context.Context) (context.Context, context.CancelFunc)
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(parent, signals...)
-	context.AfterFunc(ctx, stop) // from then on signals have their usual effect
+	context.AfterFunc(ctx, stop) // after the first signal, signals have their usual effect
 	return ctx, stop
 }
 
 // stopSignal returns the name of the signal that has cancelled a context of
-// SignalContext, like SIGTERM, or "" if none has.
+// SignalContext, such as SIGTERM, or "" if no signal has.
 func stopSignal(ctx context.Context) string {
 	if ctx.Err() == nil {
 		return ""
 	}
 	for name, sig := range map[string]os.Signal{"SIGINT": os.Interrupt, "SIGTERM": syscall.SIGTERM, "SIGHUP": syscall.SIGHUP} {
-		if context.Cause(ctx).Error() == sig.String()+" signal received" { // NotifyContext's words
+		if context.Cause(ctx).Error() == sig.String()+" signal received" { // the text of NotifyContext's cause
 			return name
 		}
 	}

@@ -30,7 +30,7 @@ import (
 
 const domain = "api.lahorecarrental.example"
 
-// freePort returns a port of 127.0.0.1 that nobody uses at the moment.
+// freePort returns a port of 127.0.0.1 that no program uses at the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -41,8 +41,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// nameServer starts a name server, over TCP, that answers every question for an
-// address with 127.0.0.1. It returns its own address.
+// nameServer starts a DNS server, over TCP, that answers every question for an address
+// with 127.0.0.1. It returns the address of the server.
 func nameServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,8 +62,8 @@ func nameServer(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// answerNames answers the questions on one connection, each with its length
-// before it (RFC 1035, section 4.2.2).
+// answerNames answers the questions on one connection. Each message follows its length
+// (RFC 1035, section 4.2.2).
 func answerNames(c net.Conn) {
 	defer c.Close()
 	for {
@@ -134,7 +134,7 @@ func selfSigned(t *testing.T, name string, life time.Duration) (cert, key []byte
 type authority struct {
 	directory string
 	cert      string         // the file with the certificate of its API
-	roots     *x509.CertPool // of those it issues
+	roots     *x509.CertPool // of the certificates that it issues
 }
 
 func startPebble(t *testing.T, httpPort, httpsPort int) authority {
@@ -197,8 +197,8 @@ func startPebble(t *testing.T, httpPort, httpsPort int) authority {
 	}
 }
 
-// TestCertificates gets a certificate from an authority, keeps it over a restart,
-// and renews it before it expires.
+// TestCertificates runs a server that gets a certificate from an authority, keeps it over a
+// restart, and renews it before it expires.
 func TestCertificates(t *testing.T) {
 	httpPort, httpsPort := freePort(t), freePort(t)
 	ca := startPebble(t, httpPort, httpsPort)
@@ -257,9 +257,9 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("got %s", links)
 	}
 	client.CloseIdleConnections()
-	// A name that is not ours gets no certificate, and plain HTTP is redirected.
+	// For another name, the server has no certificate. It redirects plain HTTP.
 	if _, err := tls.Dial("tcp", fmt.Sprint("127.0.0.1:", httpsPort), &tls.Config{ServerName: "evil.example", InsecureSkipVerify: true}); err == nil {
-		t.Error("a certificate is shown for another's name")
+		t.Error("the server has a certificate for another name")
 	}
 	plain := &http.Client{CheckRedirect: client.CheckRedirect}
 	for host, want := range map[string]string{domain: domain, "evil.example": domain} {
@@ -292,7 +292,7 @@ func TestCertificates(t *testing.T) {
 	}
 	p.stop(syscall.SIGTERM)
 
-	// Replace it with our own certificate, which expires in five days.
+	// Replace the stored certificate with one that expires in five days.
 	cert, key := selfSigned(t, domain, 5*24*time.Hour)
 	pool, err := sql.Open("sqlite", filepath.Join(dir, "onenow.db"))
 	if err != nil {
@@ -303,14 +303,14 @@ func TestCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, _ := res.RowsAffected(); n != 1 {
-		t.Fatalf("%d certificates are kept for %s", n, domain)
+		t.Fatalf("got %d stored certificates for %s, want 1", n, domain)
 	}
 	if err := pool.Close(); err != nil {
 		t.Fatal(err)
 	}
 	start()
 	if _, err := shown(); err == nil {
-		t.Error("the one by hand is not shown")
+		t.Error("the server does not use the replaced certificate")
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		third, err := shown()
@@ -318,7 +318,7 @@ func TestCertificates(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("it is not renewed: %v", err)
+			t.Fatalf("the certificate is not renewed: %v", err)
 		}
 	}
 }

@@ -34,7 +34,7 @@ while serve runs.`,
 			}
 			return withStore(cmd, path, schema, store.Options{}, func(s *store.Store) error {
 				if _, err := db.New(s).CreateUser(cmd.Context(), name, hash); errors.Is(err, db.ErrConflict) {
-					return fmt.Errorf("there is a user %q already: choose another name, or give this user a new password with set-password", name)
+					return fmt.Errorf("there already is a user %q: choose another name, or give this user a new password with set-password", name)
 				} else if err != nil {
 					return err
 				}
@@ -52,9 +52,9 @@ func setPasswordCommand(schema string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set-password NAME",
 		Short: "Give a user a new password",
-		Long: `Give a user a new password, and end their sign-ins. On a terminal, the command
-asks for the password twice. Otherwise, the first line of standard input is the
-password. The command works while serve runs.`,
+		Long: `Give a user a new password, and sign them out everywhere. On a terminal, the
+command asks for the password twice. Otherwise, the first line of standard input is
+the password. The command works while serve runs.`,
 		Example: `  onenow set-password shop
   onenow set-password shop --db /var/lib/onenow/onenow.db < password.txt`,
 		Args: oneArg("the name of the user", "; the password is not an argument"),
@@ -76,7 +76,7 @@ password. The command works while serve runs.`,
 				if err := d.SetPassword(cmd.Context(), u, hash); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "set a new password for %q and ended their sign-ins\n", name)
+				fmt.Fprintf(cmd.OutOrStdout(), "set a new password for %q and signed them out everywhere\n", name)
 				return nil
 			})
 		},

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal starts a command on a new terminal and returns the other end of that
+// terminal starts a command on a new terminal and returns the controlling side of the
 // terminal.
 func terminal(t *testing.T, dir string, args ...string) (*exec.Cmd, *os.File) {
 	t.Helper()
@@ -73,7 +73,7 @@ func TestPasswordPrompt(t *testing.T) {
 			until("The same again: ")
 			tty.WriteString(c.again)
 			until(c.want)
-			_ = cmd.Wait() // the code says it
+			_ = cmd.Wait() // the exit code is checked below
 			if got := cmd.ProcessState.ExitCode(); got != c.code {
 				t.Errorf("got exit code %d, want %d", got, c.code)
 			}

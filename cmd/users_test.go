@@ -35,7 +35,7 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("got %q", out)
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for { // an empty body is refused only after the token is
+	for { // the server checks the token before the empty body
 		status, _ := p.post("/vehicles/", token, "{}")
 		if status == 401 {
 			break
@@ -52,7 +52,7 @@ func TestUserCommands(t *testing.T) {
 	onenow(t, dir, "\ufeff\ufeffmarked", 0, "create-user", "marked")
 	p.login("marked", "\ufeffmarked")
 	onenow(t, dir, "pass123\n", 0, "create-user", "second")
-	// The writes of a command are soon in the file itself.
+	// Soon after the command, the server's checkpoint has copied its writes into the file.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := slowCopy(filepath.Join(dir, "onenow.db"), filepath.Join(dir, "copy.db"), 0); err != nil {
 			t.Fatal(err)

@@ -9,11 +9,12 @@ import (
 	"onenow/db/store"
 )
 
-// BookingID is the id of a booking. Ids are never used again.
+// BookingID is the id of a booking. An id is never used for another booking.
 type BookingID int64
 
-// Booking takes a vehicle from Start up to, not including, End, the day it
-// comes back. Two bookings of a vehicle never overlap.
+// Booking reserves a vehicle from Start until the day before End. End is the day on
+// which the vehicle comes back, and is free for another booking. Two bookings of a
+// vehicle never overlap.
 type Booking struct {
 	ID      BookingID `json:"id"`
 	Vehicle VehicleID `json:"vehicle"`
@@ -21,25 +22,26 @@ type Booking struct {
 	End     Date      `json:"end_date"`
 }
 
-// ClashError is an ErrConflict: the booking With has the vehicle at that time.
+// ClashError is the error of a booking that overlaps With, a stored booking of the same
+// vehicle. Its kind is ErrConflict.
 type ClashError struct{ With Booking }
 
-// Error returns the refusal in words written for users.
+// Error returns a sentence for the user.
 func (e *ClashError) Error() string {
 	return fmt.Sprintf("This vehicle is already booked from %s to %s.", e.With.Start, e.With.End)
 }
 
-// Unwrap returns the kind.
+// Unwrap returns ErrConflict.
 func (e *ClashError) Unwrap() error { return ErrConflict }
 
-// BookingFields are the fields of a booking that a user sets; nil leaves one
-// as it is.
+// BookingFields are the fields of a booking that a user can set. A nil field stays
+// unchanged.
 type BookingFields struct {
 	Vehicle    *VehicleID
 	Start, End *Date
 }
 
-// Apply returns b with the fields that are set.
+// Apply returns b with the fields that are not nil.
 func (f BookingFields) Apply(b Booking) Booking {
 	set(&b.Vehicle, f.Vehicle)
 	set(&b.Start, f.Start)
@@ -47,23 +49,23 @@ func (f BookingFields) Apply(b Booking) Booking {
 	return b
 }
 
-// BookingFilter narrows a list of bookings: those that meet all that is set.
-// Its zero value is all of them.
+// BookingFilter selects the bookings that meet all conditions of its fields. A field
+// with its zero value is no condition.
 type BookingFilter struct {
-	From        Date // start on it or later
-	To          Date // end on it or earlier
-	EndAfter    Date // end later
-	StartBefore Date // start earlier
+	From        Date // the booking starts on this day or later
+	To          Date // the booking ends on this day or earlier
+	EndAfter    Date // the booking ends later than this day
+	StartBefore Date // the booking starts earlier than this day
 
 	Vehicle *VehicleID
-	After   BookingID // only ids above it
-	Limit   int       // at most so many; 0 is no limit
+	After   BookingID // the id is greater than this one
+	Limit   int       // the largest number of bookings to return; 0 is no limit
 }
 
-// CreateBooking books a vehicle of the principal's and returns the booking with
-// its id. It checks in this order: an unknown vehicle is ErrInvalid, and so is an
-// end that is not after the start; another user's vehicle is ErrForbidden; a
-// vehicle that is taken is a *ClashError.
+// CreateBooking books a vehicle of the principal and returns the booking with its id.
+// It returns, in this order: ErrInvalid for an unknown vehicle or for an end that is not
+// after the start, ErrForbidden for a vehicle of another user, and a *ClashError if the
+// vehicle is already booked.
 func (d *DB) CreateBooking(ctx context.Context, by Principal, b Booking) (Booking, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		b.ID = 0
@@ -102,12 +104,11 @@ func scanBooking(scan func(...any) error) (Booking, error) {
 	return b, nil
 }
 
-// Bookings lists the bookings of the principal's vehicles by ascending id.
+// Bookings returns the bookings of the principal's vehicles by ascending id.
 //
-// It reads the rows it returns and at most two more for each of the principal's
-// vehicles, however many bookings there are; a page of a list without dates
-// reads as many ids as the page is long for each vehicle; a page of a list
-// with dates reads what lies within the dates.
+// Without a limit, it reads the returned rows and at most two more for each vehicle. With
+// a limit and without dates, it reads up to Limit ids for each vehicle. With both, it
+// reads all rows within the dates.
 func (d *DB) Bookings(ctx context.Context, by Principal, f BookingFilter) ([]Booking, error) {
 	query, args := f.query(by)
 	return store.List(d.single(ctx).Tx, scanBooking, query, args...)
@@ -117,7 +118,7 @@ func (f BookingFilter) query(by Principal) (string, []any) {
 	if f.Limit > 0 && f.From == "" && f.To == "" && f.EndAfter == "" && f.StartBefore == "" {
 		return selectBookingPage, []any{by.User, f.Vehicle, f.After, f.Limit}
 	}
-	// A start before the end makes To a bound on start_date, too.
+	// A booking starts before it ends, so To also limits start_date.
 	startBefore := min(or(f.StartBefore, maxDate), or(f.To, maxDate))
 	return selectBookings, []any{by.User, f.Vehicle, f.After, sqlLimit(f.Limit), f.From, startBefore, or(f.To, maxDate), f.EndAfter}
 }
@@ -129,9 +130,9 @@ func or(d, otherwise Date) Date {
 	return d
 }
 
-// selectBookings takes each vehicle's bookings from the index by date, bounded
-// on both sides. The first that can end after a day is the last to start on it
-// or before: bookings never overlap.
+// selectBookings reads a range of each vehicle's bookings from the index by date. The
+// first booking that can end after day ?8 is the last one that starts on that day or
+// before, because bookings of a vehicle never overlap.
 const selectBookings = `
 	SELECT b.id, b.vehicle_id, b.start_date, b.end_date
 	FROM vehicles v CROSS JOIN bookings b INDEXED BY bookings_vehicle_id_dates ON b.vehicle_id = v.id
@@ -148,8 +149,8 @@ const selectBookings = `
 	ORDER BY b.id
 	LIMIT ?4`
 
-// selectBookingPage takes a page's worth of ids from each vehicle's and of
-// those the lowest.
+// selectBookingPage reads the first ?4 ids of each vehicle, and returns the lowest ?4 of
+// these.
 const selectBookingPage = `
 	SELECT b.id, b.vehicle_id, b.start_date, b.end_date
 	FROM vehicles v CROSS JOIN bookings b
@@ -164,8 +165,8 @@ const selectBookingPage = `
 	ORDER BY b.id
 	LIMIT ?4`
 
-// UpdateBooking changes a booking of the principal's and returns it as it is
-// then. It returns ErrNotFound, or the errors of CreateBooking.
+// UpdateBooking changes a booking of one of the principal's vehicles and returns the
+// changed booking. It returns ErrNotFound, or an error of CreateBooking.
 func (d *DB) UpdateBooking(ctx context.Context, by Principal, id BookingID, f BookingFields) (Booking, error) {
 	var b Booking
 	err := d.write(ctx, func(tx *Tx) (err error) {
@@ -192,14 +193,14 @@ func (d *DB) DeleteBooking(ctx context.Context, by Principal, id BookingID) erro
 	})
 }
 
-// UnknownVehicle is the refusal of a booking for a vehicle, as the request
-// wrote its id, that does not exist.
+// UnknownVehicle returns the error for a booking of a vehicle that does not exist. id is
+// the id as the request has it.
 func UnknownVehicle(id string) *Error {
 	return &Error{Kind: ErrInvalid, Field: "vehicle", Message: fmt.Sprintf("Invalid pk %q - object does not exist.", id)}
 }
 
-// checkBooking applies the rules to b as it is to be stored, but for the one
-// that the table's triggers apply; see clash.
+// checkBooking returns an error if b breaks a rule. It does not check for overlaps: the
+// triggers of the table do; see clash.
 func (tx *Tx) checkBooking(by Principal, b Booking) error {
 	var vehicleOwner UserID
 	err := tx.QueryRow("SELECT user_id FROM vehicles WHERE id = ?", b.Vehicle).Scan(&vehicleOwner)
@@ -216,13 +217,13 @@ func (tx *Tx) checkBooking(by Principal, b Booking) error {
 	return nil
 }
 
-// clash returns what storing b ended with. If a trigger refused b because
-// another booking of its vehicle overlaps it, that names the first that does.
-func (tx *Tx) clash(b Booking, stored error) error {
-	if !store.IsTrigger(stored) {
-		return stored
+// clash returns the error of storing b. If err says that a trigger refused b because of
+// an overlap, clash returns a *ClashError with the first booking that overlaps b.
+func (tx *Tx) clash(b Booking, err error) error {
+	if !store.IsTrigger(err) {
+		return err
 	}
-	other, err := scanBooking(tx.QueryRow(`
+	other, readErr := scanBooking(tx.QueryRow(`
 		SELECT id, vehicle_id, start_date, end_date
 		FROM bookings
 		WHERE vehicle_id = ?1
@@ -232,11 +233,11 @@ func (tx *Tx) clash(b Booking, stored error) error {
 			AND id <> ?4
 		ORDER BY start_date
 		LIMIT 1`, b.Vehicle, b.Start, b.End, b.ID).Scan)
-	if errors.Is(err, ErrNotFound) {
-		return stored // by a trigger of somebody else's
+	if errors.Is(readErr, ErrNotFound) {
+		return err // of a trigger that is not in schema.sql
 	}
-	if err != nil {
-		return errors.Join(stored, err)
+	if readErr != nil {
+		return errors.Join(err, readErr)
 	}
 	return &ClashError{other}
 }

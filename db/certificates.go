@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Certificate returns what is kept under that name, or ErrNotFound.
+// Certificate returns the data stored under a name, or ErrNotFound.
 func (d *DB) Certificate(ctx context.Context, name string) ([]byte, error) {
 	var data []byte
 	err := d.single(ctx).QueryRow("SELECT data FROM certificates WHERE name = ?", name).Scan(&data)
@@ -20,7 +20,7 @@ func (d *DB) Certificate(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// PutCertificate keeps data under that name, in place of what was there.
+// PutCertificate stores data under a name, and replaces the data stored there before.
 func (d *DB) PutCertificate(ctx context.Context, name string, data []byte) error {
 	return d.write(ctx, func(tx *Tx) error {
 		_, err := tx.Exec("INSERT OR REPLACE INTO certificates (name, data, updated_at) VALUES (?, ?, ?)", name, data, tx.now.Unix())
@@ -28,7 +28,8 @@ func (d *DB) PutCertificate(ctx context.Context, name string, data []byte) error
 	})
 }
 
-// DeleteCertificate forgets what is kept under that name, if anything.
+// DeleteCertificate deletes the data stored under a name. It returns no error if there
+// is none.
 func (d *DB) DeleteCertificate(ctx context.Context, name string) error {
 	return d.write(ctx, func(tx *Tx) error {
 		_, err := tx.Exec("DELETE FROM certificates WHERE name = ?", name)

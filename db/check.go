@@ -7,7 +7,8 @@ import (
 	"onenow/db/store"
 )
 
-// Report is what Check finds in a file.
+// Report is the result of Check. If the file is damaged, the numbers of users, vehicles
+// and bookings are 0.
 type Report struct {
 	store.Report
 	Users    int
@@ -15,8 +16,8 @@ type Report struct {
 	Bookings int
 }
 
-// Check reads the whole database file at path and reports what is in it and what
-// is wrong with it; see store.Check.
+// Check reads the whole database file at path and reports its problems and the numbers of
+// its rows; see store.Check.
 func Check(ctx context.Context, path, schema string) (Report, error) {
 	var r Report
 	var err error
@@ -27,11 +28,11 @@ func Check(ctx context.Context, path, schema string) (Report, error) {
 	return r, err
 }
 
-// listOverlaps lists the bookings that begin before an earlier booking of their
-// vehicle has ended.
+// listOverlaps returns a sentence for each booking that starts before an earlier booking
+// of the same vehicle ends.
 func listOverlaps(ctx context.Context, pool *sql.DB) ([]string, error) {
 	return store.Column(ctx, pool, `
-		SELECT format('booking %d of vehicle %d begins before an earlier one has ended', id, vehicle_id)
+		SELECT format('booking %d of vehicle %d starts before an earlier booking of this vehicle ends', id, vehicle_id)
 		FROM (
 			SELECT id, vehicle_id, start_date, max(end_date) OVER earlier AS taken_until
 			FROM bookings

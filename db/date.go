@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Date is a day of the calendar, from 0001-01-01 to 9999-12-31, written
-// YYYY-MM-DD. Dates compare as strings do.
+// Date is a day from 0001-01-01 to 9999-12-31, in the form YYYY-MM-DD. The operators < and
+// > compare dates by time. The empty Date is no day.
 type Date string
 
 const (
@@ -14,10 +14,11 @@ const (
 	maxDate Date = "9999-12-31"
 )
 
-// ErrDate is returned for text that is no date.
+// ErrDate is the error of ParseDate.
 var ErrDate = errors.New("not a date written YYYY-MM-DD")
 
-// ParseDate returns the date that s writes, or ErrDate.
+// ParseDate returns s as a Date, or ErrDate if s is not a valid day in the form
+// YYYY-MM-DD.
 func ParseDate(s string) (Date, error) {
 	if len(s) != len(time.DateOnly) || Date(s) < minDate {
 		return "", ErrDate

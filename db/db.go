@@ -1,6 +1,9 @@
-// Package db keeps the shop's users, vehicles and bookings: their rules and their
-// SQL. Each method takes the principal and sees only what is theirs. The engine
-// below it is package store.
+// Package db stores the shop's users, vehicles and bookings, and checks their rules. A
+// method with a Principal reads and changes only that user's rows. Package store below it
+// handles the SQLite file.
+//
+// An error is an *Error or a *ClashError if it has a message for the user, and an
+// *Unavailable if the file cannot be read or written.
 package db
 
 import (
@@ -15,18 +18,17 @@ import (
 
 // DB is the shop's database. Its methods may be called from many goroutines.
 type DB struct {
-	// Now is the clock for everything stored or compared; time.Now unless
-	// replaced before first use.
+	// Now is the clock for all times that are stored or compared. It is time.Now unless
+	// the caller replaces it before the first use.
 	Now func() time.Time
 
 	store *store.Store
 }
 
-// New returns the shop that a store of Format keeps. Closing the store is the
-// caller's.
+// New returns the DB in the store s, which has the format Format. The caller closes s.
 func New(s *store.Store) *DB { return &DB{Now: time.Now, store: s} }
 
-// Format is what onenow's files have in common. schema is the text of schema.sql.
+// Format returns the format of onenow's files. schema is the text of schema.sql.
 func Format(schema string) store.Format {
 	return store.Format{
 		Schema:     schema,
@@ -37,37 +39,38 @@ func Format(schema string) store.Format {
 	}
 }
 
-// Tx is a transaction, or a single query. It has the time of its begin.
+// Tx is a store.Tx with a time.
 type Tx struct {
 	*store.Tx
-	now time.Time
+	now time.Time // when the transaction began
 }
 
-// read runs fn on one snapshot of the database.
+// read runs fn on one snapshot of the database; see store.Store.Read.
 func (d *DB) read(ctx context.Context, fn func(*Tx) error) error {
 	return d.store.Read(ctx, func(tx *store.Tx) error { return fn(&Tx{tx, d.Now()}) })
 }
 
-// single returns a Tx for one query on the newest state.
+// single returns a Tx for one query on the newest state; see store.Store.Single.
 func (d *DB) single(ctx context.Context) *Tx { return &Tx{d.store.Single(ctx), d.Now()} }
 
-// write runs fn in a transaction and returns once its changes are on disk.
+// write runs fn in a transaction and returns when its changes are on disk; see
+// store.Store.Write.
 func (d *DB) write(ctx context.Context, fn func(*Tx) error) error {
 	return d.store.Write(ctx, func(tx *store.Tx) error { return fn(&Tx{tx, d.Now()}) })
 }
 
-// Ready reports whether the database answers queries and takes writes. An error is
-// an *Unavailable as a rule.
+// Ready returns an error, usually an *Unavailable, if the database cannot be read or
+// written; see store.Store.Ready.
 func (d *DB) Ready(ctx context.Context) error { return d.store.Ready(ctx) }
 
-// Revision stands for what the database holds at one moment.
+// Revision identifies a committed state of the database.
 type Revision = store.Revision
 
-// Revision returns the revision now, or false if it is not known. See
+// Revision returns the current revision, or false if it is not known; see
 // store.Store.Revision.
 func (d *DB) Revision() (Revision, bool) { return d.store.Revision() }
 
-// fillInstance writes the row of a new installation, with a new signing key.
+// fillInstance writes the row of table instance, with a new signing key.
 func fillInstance(tx *sql.Tx) error {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
@@ -75,7 +78,7 @@ func fillInstance(tx *sql.Tx) error {
 	return err
 }
 
-// SigningKey returns the 32 random bytes that sign this instance's tokens.
+// SigningKey returns the 32-byte key that signs the tokens.
 func (d *DB) SigningKey(ctx context.Context) ([]byte, error) {
 	var key []byte
 	if err := d.single(ctx).QueryRow("SELECT signing_key FROM instance").Scan(&key); err != nil {

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// NameKey returns a text that is the same for all user names that look the same:
-// in Unicode's normal form C (UAX #15), each run of blanks of any kind as one space,
-// and without format characters (category Cf), which are invisible. Letter case
-// counts. The key of a name that shows nothing is empty.
+// NameKey returns a text that is the same for all user names that look the same. It is
+// the name in Unicode's normal form C (UAX #15), with one space in place of each run of
+// white space, without white space at the ends, and without format characters (category
+// Cf), which are invisible. Names that differ in letter case have different keys. The key
+// of a name without a visible character is empty.
 func NameKey(name string) string {
 	visible := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) {
@@ -21,11 +22,13 @@ func NameKey(name string) string {
 	return norm.NFC.String(strings.Join(strings.Fields(visible), " "))
 }
 
-// PlateKey is NameKey for number plates, whose letter case does not count.
+// PlateKey is NameKey for number plates. Plates that differ only in letter case have the
+// same key.
 func PlateKey(plate string) string { return foldCase(NameKey(plate)) }
 
-// foldCase returns a text that is the same for all texts that strings.EqualFold
-// finds equal: each letter as the first of those that differ in case only.
+// foldCase returns a text that is the same for all texts that strings.EqualFold finds
+// equal. It replaces each letter by the lowest code point of the letters that differ
+// from it only in case.
 func foldCase(s string) string {
 	return strings.Map(func(r rune) rune {
 		first := r

@@ -11,7 +11,7 @@ import (
 func TestKeys(t *testing.T) {
 	for _, c := range []struct {
 		a, b         string
-		names, plate bool // whether they are the same as names, as plates
+		names, plate bool // whether a and b have the same NameKey, the same PlateKey
 	}{
 		{"Ali", "Ali", true, true},
 		{"Ali", "ali", false, true},
@@ -33,12 +33,12 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	if got := db.NameKey("\ufeff \u200b"); got != "" {
-		t.Errorf("got %q for a name that shows nothing", got)
+		t.Errorf("got %q for a name without a visible character", got)
 	}
 }
 
-// FuzzFoldCase wants two texts the same if, and only if, they differ in letter
-// case alone, as vehicles' plates are compared.
+// FuzzFoldCase wants the same key for two texts if, and only if, they differ only in
+// letter case.
 func FuzzFoldCase(f *testing.F) {
 	f.Add("ABC-1", "abc-1")
 	f.Add("ſK-1", "sk-1")

@@ -17,7 +17,8 @@ import (
 	"onenow/db/store"
 )
 
-// TestOnlyOurFiles refuses what is no database of ours and leaves it as it was.
+// TestOnlyOurFiles opens files that are not onenow's. Open refuses them and does not
+// change them.
 func TestOnlyOurFiles(t *testing.T) {
 	dir := t.TempDir()
 	foreign := filepath.Join(dir, "foreign.db")
@@ -54,8 +55,8 @@ func TestOnlyOurFiles(t *testing.T) {
 	}
 }
 
-// TestMigrateCreates makes a file where there is none, or an empty one, and
-// leaves one of ours alone.
+// TestMigrateCreates opens an empty file, which Open turns into a database, and opens the
+// database again, which Open does not change.
 func TestMigrateCreates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
@@ -68,7 +69,7 @@ func TestMigrateCreates(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file of mode 0600", info, err)
 	}
-	// A half-made file is never seen: one with a fault in its schema is none.
+	// If the schema has an error, Open creates no file.
 	path = filepath.Join(t.TempDir(), "onenow.db")
 	format.Schema += "nonsense"
 	if _, err := store.Open(t.Context(), path, format, store.Options{}); err == nil {
@@ -79,9 +80,9 @@ func TestMigrateCreates(t *testing.T) {
 	}
 }
 
-// TestMigrations brings files of every version of an invented history up to
-// its end, with their data, and finds them equal to a new one of its schema; a
-// step that fails leaves the version before it.
+// TestMigrations upgrades files of every version of an invented history to its last
+// version. The upgraded files keep their rows and have the same schema as a new file. A
+// step that fails leaves the file at the version before the step.
 func TestMigrations(t *testing.T) {
 	run := func(queries ...string) store.Step {
 		return func(_ context.Context, tx *sql.Tx, _ *slog.Logger) error {
@@ -110,8 +111,8 @@ func TestMigrations(t *testing.T) {
 		run("ALTER TABLE vehicles ADD COLUMN colour TEXT NOT NULL DEFAULT 'white'"),
 		run("CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "ALTER TABLE new_notes RENAME TO notes",
 			"INSERT INTO notes (text) SELECT plate || ' is ' || colour FROM vehicles",
-			// A table made anew, as SQLite's documentation has it: the rows that refer to it stay.
-			"PRAGMA legacy_alter_table = 1", // the triggers of other tables name it
+			// Replace a table as SQLite's documentation says: the rows that refer to it stay.
+			"PRAGMA legacy_alter_table = 1", // triggers of other tables name the table
 			"CREATE TABLE new_vehicles "+strings.TrimPrefix(vehicles, "CREATE TABLE vehicles "),
 			"INSERT INTO new_vehicles SELECT * FROM vehicles", "DROP TABLE vehicles", "ALTER TABLE new_vehicles RENAME TO vehicles",
 			"PRAGMA legacy_alter_table = 0", strings.Join(others, "\n")),
@@ -152,7 +153,7 @@ func TestMigrations(t *testing.T) {
 			t.Errorf("from %d: got %d notes, want 2", from, got)
 		}
 		migrate(t, path, formats[3], store.Migration{From: 3, To: 3})
-		// The file as it was before lies beside it.
+		// A backup of the older file is next to it.
 		if from < 3 {
 			check(fmt.Sprintf("%s.v%d.bak", path, from), formats[3], from, 2)
 		}
@@ -161,10 +162,10 @@ func TestMigrations(t *testing.T) {
 		}
 	}
 
-	// A step that leaves rows that refer to nothing is undone.
+	// A step that leaves references to rows that do not exist is rolled back.
 	path := newFileOf(t, formats[1])
 	orphaning := db.WithMigrations(first, []store.Step{run("DROP TRIGGER vehicles_delete", "DELETE FROM vehicles WHERE id = 1")})
-	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to nothing") {
+	if err := open(path, orphaning); err == nil || !strings.Contains(err.Error(), "refer to rows that do not exist") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if got := dbtest.Count(t, path, "vehicles"); got != 2 {
@@ -181,8 +182,8 @@ func TestMigrations(t *testing.T) {
 		t.Errorf("got %v, want the fault in the second step", err)
 	}
 	check(path, formats[2], 2, 2)
-	// An upgrade has to wait for a server that runs the older version, and a
-	// backup of the older version does not upgrade it.
+	// Open does not upgrade a file that an older onenow is serving, and a backup of an
+	// older file has the older version.
 	path = newFileOf(t, formats[1])
 	serving, err := store.Open(t.Context(), path, formats[1], store.Options{Serve: true})
 	if err != nil {

@@ -2,7 +2,7 @@ package db
 
 import "onenow/db/store"
 
-// migrations brings an older file up to schema.sql, a step for each version:
-// migrations[0] makes version 2 of version 1, and so on. Steps are only ever
-// added; a shop's file may be of any age.
+// migrations upgrades an older file to the version of schema.sql. migrations[0] upgrades
+// version 1 to version 2, and so on. Never remove or change a step: a shop may still have
+// a file of any version.
 var migrations = []store.Step{upgrade2}

@@ -20,17 +20,17 @@ import (
 	"onenow/db/store"
 )
 
-// event is one thing that SQLite did to a file, or an answer to a client.
+// event is an operation of SQLite on a file, or an answer to a client.
 type event struct {
 	kind   byte   // 'w'rite, 't'runcate, 's'ync, 'a'nswer
 	path   string // of the file
 	offset int64  // of a write; the new size of a truncation
 	data   []byte
-	id     db.BookingID // that was answered
+	id     db.BookingID // of an answer: the new booking
 }
 
-// recorder notes what SQLite does to the files whose names begin with prefix,
-// in order.
+// recorder records, in order, SQLite's operations on the files whose names begin with
+// prefix.
 var recorder struct {
 	sync.Mutex
 	prefix string
@@ -64,12 +64,12 @@ func recordTruncate(tls *libc.TLS, file uintptr, size int64) int32 {
 
 func recordSync(tls *libc.TLS, file uintptr, flags int32) int32 {
 	rc := recorder.sync(tls, file, flags)
-	note(event{kind: 's'}, file) // once it is done
+	note(event{kind: 's'}, file) // after the sync
 	return rc
 }
 
-// record begins to note what happens to the database at path. It puts itself
-// into the table of methods of SQLite's files, once for the process.
+// record starts to record the operations on the database at path. The first call replaces
+// the methods of SQLite's files for the whole process.
 func record(t *testing.T, path string) {
 	t.Helper()
 	recorder.Lock()
@@ -102,7 +102,7 @@ func record(t *testing.T, path string) {
 	if rc := sqlite3.Xsqlite3_exec(tls, handle, wal, 0, 0, 0); rc != sqlite3.SQLITE_OK {
 		t.Fatalf("exec: %d", rc)
 	}
-	for _, file := range []int32{sqlite3.SQLITE_FCNTL_FILE_POINTER, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER} { // the log's
+	for _, file := range []int32{sqlite3.SQLITE_FCNTL_FILE_POINTER, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER} { // the second is the WAL
 		if rc := sqlite3.Xsqlite3_file_control(tls, handle, main, file, slot); rc != sqlite3.SQLITE_OK {
 			t.Fatalf("file control: %d", rc)
 		}
@@ -113,16 +113,17 @@ func record(t *testing.T, path string) {
 	}
 }
 
-// swap keeps what a function pointer of SQLite's points to and makes it ours.
-func swap[F any](pointer *uintptr, original *F, ours F) {
+// swap stores the function that pointer points to in original, and makes pointer point to
+// replacement.
+func swap[F any](pointer *uintptr, original *F, replacement F) {
 	*original = *(*F)(unsafe.Pointer(pointer))
-	*(*F)(unsafe.Pointer(pointer)) = ours
+	*(*F)(unsafe.Pointer(pointer)) = replacement
 }
 
-// TestPowerCut records what a busy database does to its files, and cuts the
-// power at random moments: what was synced by then is there, of the rest any
-// part may be, in any order, down to half a page. No booking answered by then
-// is lost. ONENOW_CUTS makes it longer.
+// TestPowerCut records the operations of a busy database on its files, and simulates power
+// cuts at random moments. After a cut, each operation that was synced is on the disk, and
+// each other operation is there, partly there, or missing. No booking that was answered
+// before the cut is lost. ONENOW_CUTS is the number of cuts.
 func TestPowerCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	s := dbtest.MustOpen(t, path, store.Options{})
@@ -161,7 +162,7 @@ func TestPowerCut(t *testing.T) {
 				recorder.events = append(recorder.events, event{kind: 'a', id: b.ID})
 				recorder.Unlock()
 				if n%30 == 29 {
-					time.Sleep(150 * time.Millisecond) // for a checkpoint to empty the log
+					time.Sleep(150 * time.Millisecond) // until a checkpoint has emptied the WAL
 				}
 			}
 		})
@@ -207,14 +208,14 @@ func TestPowerCut(t *testing.T) {
 	for _, e := range events {
 		counts[string(e.kind)+" "+filepath.Ext(e.path)]++
 	}
-	t.Logf("%d cuts of %d events %v, %d answered bookings looked for", cuts, len(events), counts, answeredInAll)
+	t.Logf("%d cuts of %d events %v, %d answered bookings checked", cuts, len(events), counts, answeredInAll)
 	if counts["s .db-wal"] == 0 || counts["w .db"] == 0 || counts["s .db"] == 0 {
-		t.Error("nothing was recorded of the log or of a checkpoint")
+		t.Error("no sync of the WAL, or no checkpoint, was recorded")
 	}
 }
 
-// afterCut returns the files as a power cut after the events may leave them.
-// before is the database as it was when they began.
+// afterCut returns one possible state of the files after the events and a power cut.
+// before is the database before the events.
 func afterCut(events []event, path string, before []byte) map[string][]byte {
 	files := map[string][]byte{path: slices.Clone(before)}
 	synced := map[string]int{} // the last sync of each file

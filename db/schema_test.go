@@ -20,7 +20,7 @@ func newFile(t testing.TB) string {
 	return newFileOf(t, dbtest.Format(t))
 }
 
-// newFileOf is newFile in another format.
+// newFileOf is newFile with another format.
 func newFileOf(t testing.TB, format store.Format) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "onenow.db")
@@ -32,8 +32,7 @@ func newFileOf(t testing.TB, format store.Format) string {
 	return path
 }
 
-// migrate opens and closes the file at path, in that format, and checks what that
-// did to it.
+// migrate opens and closes the file at path with that format, and checks the Migration.
 func migrate(t testing.TB, path string, format store.Format, want store.Migration) {
 	t.Helper()
 	d, err := store.Open(t.Context(), path, format, store.Options{})
@@ -48,7 +47,7 @@ func migrate(t testing.TB, path string, format store.Format, want store.Migratio
 	}
 }
 
-// TestSchemaRefuses has the sqlite3 shell try what no file may hold.
+// TestSchemaRefuses runs statements that the schema must refuse.
 func TestSchemaRefuses(t *testing.T) {
 	path := newFile(t)
 	const overlap = "the vehicle is already booked in this time"
@@ -84,7 +83,7 @@ func TestSchemaRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", statement, err, want)
 		}
 	}
-	// Neighbours are fine, and so is a booking's move within its own days.
+	// Bookings that only touch are allowed, and so is a change within a booking's own days.
 	dbtest.Exec(t, path, `
 		INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2025-07-25', '2025-07-27'), (1, '2025-07-18', '2025-07-20');
 		UPDATE bookings SET start_date = '2025-07-21', end_date = '2025-07-24' WHERE id = 1;
@@ -94,7 +93,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-// plan returns how SQLite will run a query, a line a step.
+// plan returns SQLite's query plan, one line for each step.
 func plan(t testing.TB, path, query string, args ...any) string {
 	t.Helper()
 	shell, err := sql.Open("sqlite", path)
@@ -122,8 +121,8 @@ func plan(t testing.TB, path, query string, args ...any) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestListsReadOnlyTheirRows pins the plans of the lists of bookings: bounded
-// on both sides, or a page of ids for each vehicle.
+// TestListsReadOnlyTheirRows compares the query plans of the lists of bookings: they read
+// a range of dates, or a page of ids for each vehicle.
 func TestListsReadOnlyTheirRows(t *testing.T) {
 	path := newFile(t)
 	const byDate = `SEARCH v USING COVERING INDEX vehicles_user_id_plate_key (user_id=?)
@@ -154,7 +153,7 @@ USE TEMP B-TREE FOR ORDER BY`
 	}
 }
 
-// TestTriggersReadOneNeighbour pins the plan of the question both triggers ask.
+// TestTriggersReadOneNeighbour compares the plan of the query in the two overlap triggers.
 func TestTriggersReadOneNeighbour(t *testing.T) {
 	path := newFile(t)
 	questions := regexp.MustCompile(`(?s)WHEN \(\s*(SELECT.*?LIMIT 1)\s*\)`).FindAllStringSubmatch(dbtest.Schema(t), -1)
@@ -170,8 +169,8 @@ func TestTriggersReadOneNeighbour(t *testing.T) {
 	}
 }
 
-// TestOverlapRule compares the trigger and the API's check with the rule
-// itself, on every pair of spans in a week.
+// TestOverlapRule compares the result of CreateBooking with the overlap rule, for every
+// pair of bookings within one week.
 func TestOverlapRule(t *testing.T) {
 	d := dbtest.New(t)
 	id, err := d.CreateUser(t.Context(), "shop", "x")
@@ -197,7 +196,7 @@ func TestOverlapRule(t *testing.T) {
 				for e := f + 1; e <= 7; e++ {
 					second, err := book(f, e)
 					if overlaps := f < to && from < e; overlaps != (err != nil) {
-						t.Errorf("%d-%d beside %d-%d: got %v", f, e, from, to, err)
+						t.Errorf("%d-%d after %d-%d: got %v", f, e, from, to, err)
 					}
 					if err == nil {
 						if err := d.DeleteBooking(t.Context(), owner, second.ID); err != nil {

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// refreshGrace is how long a used refresh token still works: two tabs of a
-// browser may use the same one at once, and an answer may be lost on the way.
+// refreshGrace is how long a refresh token still works after its first use: two tabs of
+// a browser may use the same token at once, and a client may not get the answer.
 const refreshGrace = 30 * time.Second
 
-// SignInID is the id of a sign-in: one login and all the tokens it leads to.
+// SignInID is the id of a sign-in. All tokens that come from one sign-in have its id.
 type SignInID int64
 
-// RefreshToken is what is stored of a refresh token.
+// RefreshToken is the stored part of a refresh token.
 type RefreshToken struct {
-	ID        string // its jti
+	ID        string // the token's jti
 	SignIn    SignInID
 	ExpiresAt time.Time
 }
 
-// SignedIn returns the name of the user and whether that sign-in of theirs is
-// still good. A user who has been deleted is ErrGone.
+// SignedIn returns the name of the user, and whether their sign-in with that id still
+// exists. It returns ErrGone if the user has been deleted.
 func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username string, ok bool, err error) {
 	err = d.single(ctx).QueryRow(`
 		SELECT username, EXISTS (SELECT 1 FROM sign_ins WHERE id = ?2 AND user_id = ?1)
 		FROM users
 		WHERE id = ?1`, user, id).Scan(&username, &ok)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, gone()
+		return "", false, errGone()
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("read sign-in: %w", err)
@@ -38,16 +38,16 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 	return username, ok, nil
 }
 
-// SignIn begins a sign-in of u with its first refresh token, whose SignIn it
-// returns, and remembers the address it came from. It returns ErrConflict if u
-// has been deleted or has another password hash by now. A newHash that is not
-// empty replaces the hash, without ending anything.
+// SignIn stores a new sign-in of u with its first refresh token and returns its id. It
+// also stores address as a known address of u. If newHash is not empty, it replaces the
+// password hash, and u's other sign-ins stay valid. SignIn returns ErrConflict if u has
+// been deleted or u's password hash is no longer u.PasswordHash.
 func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first RefreshToken) (SignInID, error) {
 	if newHash == "" {
 		newHash = u.PasswordHash
 	}
 	err := d.write(ctx, func(tx *Tx) error {
-		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(errChanged(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			newHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 			return err
 		}
 		first.SignIn = SignInID(id)
-		if err := tx.rememberAddress(u.ID, address); err != nil {
+		if err := tx.addKnownAddress(u.ID, address); err != nil {
 			return err
 		}
 		return tx.addRefreshToken(first)
@@ -66,10 +66,12 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 	return first.SignIn, err
 }
 
-// maxKnownAddresses is how many addresses are remembered of a user.
+// maxKnownAddresses is the largest number of known addresses of a user.
 const maxKnownAddresses = 20
 
-func (tx *Tx) rememberAddress(user UserID, address string) error {
+// addKnownAddress stores an address from which the user has signed in, and deletes the
+// oldest addresses beyond maxKnownAddresses.
+func (tx *Tx) addKnownAddress(user UserID, address string) error {
 	_, err := tx.Exec("INSERT OR REPLACE INTO known_addresses (user_id, address, used_at) VALUES (?, ?, ?)", user, address, tx.now.Unix())
 	if err != nil {
 		return err
@@ -82,17 +84,18 @@ func (tx *Tx) rememberAddress(user UserID, address string) error {
 	return err
 }
 
-// KnownAddress reports whether the user has signed in from that address before,
-// as far as it is remembered.
+// KnownAddress reports whether address is one of the last 20 addresses from which the
+// user has signed in.
 func (d *DB) KnownAddress(ctx context.Context, user UserID, address string) (bool, error) {
 	var ok bool
 	err := d.single(ctx).QueryRow("SELECT EXISTS (SELECT 1 FROM known_addresses WHERE user_id = ? AND address = ?)", user, address).Scan(&ok)
 	return ok, err
 }
 
-// Refresh exchanges the refresh token used for next, of the same sign-in. It
-// is ErrNotFound if the sign-in has ended, and ends it if used was exchanged
-// more than 30 seconds ago: one of the two who hold it has stolen it.
+// Refresh marks the refresh token used as used, and stores next, the new token of the
+// same sign-in. It returns ErrNotFound if used or the sign-in does not exist. If used was
+// first used more than 30 seconds ago, two clients have the token and one of them may
+// have stolen it: Refresh then deletes the sign-in and returns ErrNotFound.
 func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 	replayed := false
 	err := d.write(ctx, func(tx *Tx) error {
@@ -130,7 +133,8 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 	return err
 }
 
-// SignOut ends a sign-in of the user's. One that has ended already is no error.
+// SignOut deletes a sign-in of the user, and with it all its tokens. It returns no error
+// if the sign-in does not exist.
 func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 	return d.write(ctx, func(tx *Tx) error {
 		_, err := tx.Exec("DELETE FROM sign_ins WHERE id = ? AND user_id = ?", id, user)
@@ -138,15 +142,14 @@ func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 	})
 }
 
-// addRefreshToken stores a token, and clears away those that have expired, so
-// that nothing grows that nobody uses.
+// addRefreshToken stores a refresh token, and deletes all expired sign-ins and tokens.
 func (tx *Tx) addRefreshToken(t RefreshToken) error {
 	_, err := tx.Exec("INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES (?, ?, ?)",
 		t.ID, t.SignIn, t.ExpiresAt.Unix())
 	if err != nil {
 		return err
 	}
-	// Ended by their time, not by anybody: tokens of theirs have expired, too.
+	// A sign-in expires together with its newest token.
 	if _, err := tx.Exec("DELETE FROM sign_ins WHERE expires_at <= ?", tx.now.Unix()); err != nil {
 		return err
 	}

@@ -13,13 +13,13 @@ import (
 //go:embed upgrade2.sql
 var upgrade2SQL string
 
-// upgrade2 makes version 2 of version 1: references, dates and names that hold
-// whatever program writes. A row of version 1 that cannot stay goes to leftovers.
+// upgrade2 upgrades version 1 to version 2, whose schema itself checks references, dates
+// and names. A row that version 2 does not allow moves to the table leftovers.
 func upgrade2(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 	if _, err := tx.ExecContext(ctx, upgrade2SQL); err != nil {
 		return err
 	}
-	if err := moveOddDates(ctx, tx, log); err != nil {
+	if err := moveInvalidDates(ctx, tx, log); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "DROP TABLE old_bookings"); err != nil {
@@ -30,17 +30,18 @@ func upgrade2(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 		return err
 	}
 	if left > 0 {
-		log.Warn("rows of the older file could not stay as they were; they are kept in the table leftovers", "rows", left)
+		log.Warn("some rows of the older file are not valid in the new version; the upgrade moved them to the table leftovers", "rows", left)
 	}
 	return errors.Join(
 		setKeys(ctx, tx, log, "user", "SELECT id, username, 0 FROM users ORDER BY id", "UPDATE users SET name_key = ? WHERE id = ?", NameKey),
 		setKeys(ctx, tx, log, "vehicle", "SELECT id, plate, user_id FROM vehicles ORDER BY id", "UPDATE vehicles SET plate_key = ? WHERE id = ?", PlateKey))
 }
 
-// moveOddDates brings over the bookings with days that no calendar has, such as
-// 2026-02-30, which older versions of SQLite took: they become the days that SQLite
-// counts them to, 2026-03-02. A booking whose vehicle is taken then is left over.
-func moveOddDates(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
+// moveInvalidDates copies the bookings with days that do not exist, such as 2026-02-30,
+// which older versions of SQLite accepted. It replaces such a day by the day that SQLite
+// computes for it, here 2026-03-02. If the vehicle is already booked then, the booking
+// moves to leftovers.
+func moveInvalidDates(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 	type booking struct {
 		id, vehicle          int64
 		from, to, start, end string
@@ -53,27 +54,27 @@ func moveOddDates(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 		return err
 	}
 	defer rows.Close()
-	var odd []booking
+	var invalid []booking
 	for rows.Next() {
 		var b booking
 		if err := rows.Scan(&b.id, &b.vehicle, &b.from, &b.to, &b.start, &b.end); err != nil {
 			return err
 		}
-		odd = append(odd, b)
+		invalid = append(invalid, b)
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	for _, b := range odd {
+	for _, b := range invalid {
 		_, err := tx.ExecContext(ctx, "INSERT INTO bookings (id, vehicle_id, start_date, end_date) VALUES (?, ?, ?, ?)", b.id, b.vehicle, b.start, b.end)
 		if err == nil {
-			log.Warn("a booking had days that no calendar has", "booking", b.id, "from", b.from+" to "+b.to, "now", b.start+" to "+b.end)
+			log.Warn("a booking had a day that does not exist; the upgrade changed its days", "booking", b.id, "from", b.from+" to "+b.to, "now", b.start+" to "+b.end)
 			continue
 		}
-		log.Warn("a booking with days that no calendar has could not stay", "booking", b.id, "from", b.from+" to "+b.to, "reason", err)
+		log.Warn("a booking has a day that does not exist, and cannot be stored with corrected days; the upgrade moved it to the table leftovers", "booking", b.id, "days", b.from+" to "+b.to, "reason", err)
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO leftovers (table_name, row, reason)
-			VALUES ('bookings', json_object('id', ?, 'vehicle_id', ?, 'start_date', ?, 'end_date', ?), 'it has days that no calendar has')`,
+			VALUES ('bookings', json_object('id', ?, 'vehicle_id', ?, 'start_date', ?, 'end_date', ?), 'it has a day that does not exist')`,
 			b.id, b.vehicle, b.from, b.to)
 		if err != nil {
 			return err
@@ -82,8 +83,8 @@ func moveOddDates(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 	return nil
 }
 
-// setKeys gives each row the key of its name, unless an earlier row of the same
-// owner has it. query reads id, name and owner.
+// setKeys stores in each row the key of its name, unless an earlier row of the same owner
+// has the same key. query returns the ids, names and owners of the rows.
 func setKeys(ctx context.Context, tx *sql.Tx, log *slog.Logger, noun, query, update string, keyOf func(string) string) error {
 	type named struct {
 		id    int64

@@ -1,5 +1,4 @@
--- From version 1 to version 2: references, dates and names that hold whatever program
--- writes.
+-- From version 1 to version 2, whose schema itself checks references, dates and names.
 
 CREATE TABLE leftovers (
     id         INTEGER PRIMARY KEY,
@@ -31,9 +30,9 @@ ALTER TABLE vehicles ADD COLUMN plate_key TEXT;
 CREATE UNIQUE INDEX vehicles_user_id_plate_key ON vehicles (user_id, plate_key);
 
 CREATE TABLE new_bookings (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- -1 is what the insert trigger sees before there is one
+    id         INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), -- in a BEFORE INSERT trigger, NEW.id is -1 if SQLite chooses the id
     vehicle_id INTEGER NOT NULL REFERENCES vehicles (id) ON DELETE CASCADE,
-    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date, '+0 days')), -- SQLite before 3.46 takes date('2026-02-30') as it is
+    start_date TEXT    NOT NULL CHECK (start_date IS date(start_date, '+0 days')), -- without '+0 days', SQLite before 3.46 accepts 2026-02-30
     end_date   TEXT    NOT NULL CHECK (end_date IS date(end_date, '+0 days')),
     CHECK (end_date > start_date)
 ) STRICT;
@@ -43,7 +42,7 @@ SELECT id, vehicle_id, start_date, end_date
 FROM bookings
 WHERE start_date IS date(start_date, '+0 days') AND end_date IS date(end_date, '+0 days');
 
--- Ids that have been used are not used again.
+-- The id of a deleted booking is never used again.
 UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'bookings') WHERE name = 'new_bookings';
 INSERT INTO sqlite_sequence (name, seq)
 SELECT 'new_bookings', seq FROM sqlite_sequence
@@ -56,12 +55,12 @@ DROP INDEX bookings_vehicle_id_dates;
 DROP INDEX bookings_vehicle_id;
 ALTER TABLE new_bookings RENAME TO bookings;
 
-CREATE INDEX bookings_vehicle_id_dates ON bookings (vehicle_id, start_date, end_date); -- by date: calendars, the triggers below
-CREATE INDEX bookings_vehicle_id ON bookings (vehicle_id);                             -- by id: pages
+CREATE INDEX bookings_vehicle_id_dates ON bookings (vehicle_id, start_date, end_date); -- for lists by date and the triggers below
+CREATE INDEX bookings_vehicle_id ON bookings (vehicle_id);                             -- for pages of a list by id
 
--- Two bookings of a vehicle never overlap, whatever program writes them. Stored
--- bookings do not overlap, so one neighbour tells: the last booking to start before
--- the new one ends.
+-- Two bookings of a vehicle never overlap, even if another program writes them. Stored
+-- bookings do not overlap, so the triggers check only one booking: the last one that
+-- starts before the new booking ends.
 CREATE TRIGGER bookings_insert_overlap
 BEFORE INSERT ON bookings
 WHEN (
@@ -84,9 +83,9 @@ BEGIN
     SELECT RAISE(ABORT, 'the vehicle is already booked in this time');
 END;
 
--- Rows never refer to rows that do not exist, whatever program writes them: the
--- sqlite3 shell, and most drivers, leave foreign keys switched off. A deleted row's
--- dependants go with it, as its foreign key says.
+-- Rows never refer to rows that do not exist, even if another program writes them: the
+-- sqlite3 shell and most drivers leave foreign keys switched off. When a row is deleted,
+-- the rows that refer to it are deleted, too, as their foreign keys say.
 CREATE TRIGGER sign_ins_insert_orphan BEFORE INSERT ON sign_ins
 WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = NEW.user_id)
 BEGIN
@@ -182,8 +181,9 @@ BEGIN
     SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
 END;
 
--- REPLACE deletes the rows in its way without firing their triggers, and would leave
--- their dependants behind. So it is refused where there may be dependants.
+-- REPLACE deletes conflicting rows without running their delete triggers, so the rows
+-- that refer to them would stay. So these triggers refuse it where rows may refer to the
+-- conflicting row.
 CREATE TRIGGER users_insert_replace BEFORE INSERT ON users
 WHEN EXISTS (SELECT 1 FROM users WHERE id = NEW.id OR username = NEW.username OR name_key = NEW.name_key)
 BEGIN

@@ -15,9 +15,9 @@ import (
 	"onenow/db/store"
 )
 
-// version1 returns the path of a file that onenow of version 1 has written, with
-// every oddity that it served: users and plates that look the same, days that no
-// calendar has, rows that refer to rows that do not exist.
+// version1 returns the path of a file that version 1 of onenow has written. It has rows
+// that version 2 does not allow: users and plates that look the same, days that do not
+// exist, and references to rows that do not exist.
 func version1(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "v1.db"))
@@ -31,7 +31,7 @@ func version1(t testing.TB) string {
 	return path
 }
 
-// rows returns the rows of a query, a line each.
+// rows returns the rows of a query, one line for each row.
 func rows(t testing.TB, path, query string) string {
 	t.Helper()
 	shell, err := sql.Open("sqlite", path)
@@ -46,8 +46,9 @@ func rows(t testing.TB, path, query string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestUpgrade2 brings a file of version 1 up to version 2: it is then as a new file
-// of schema.sql, no row is lost, and the log tells of each that could not stay.
+// TestUpgrade2 upgrades a file of version 1 to version 2. Afterwards, the file has the
+// schema of schema.sql, no row is lost, and the log mentions each row that was changed or
+// moved.
 func TestUpgrade2(t *testing.T) {
 	path := version1(t)
 	var log strings.Builder
@@ -61,7 +62,7 @@ func TestUpgrade2(t *testing.T) {
 			t.Errorf("%q: got user %d, %v, want %d", name, u.ID, err, want)
 		}
 	}
-	// A vehicle that has the plate of another may be changed in all else.
+	// A vehicle with the plate of another vehicle can be changed as long as its plate stays.
 	year := 2022
 	if v, err := d.UpdateVehicle(t.Context(), db.Principal{User: 1}, 2, db.VehicleFields{Year: &year}); err != nil || v.Year != 2022 || v.Plate != "ABC\u00a0123" {
 		t.Errorf("got %+v, %v", v, err)
@@ -95,7 +96,7 @@ func TestUpgrade2(t *testing.T) {
 	const leftovers = `vehicles {"id":9,"user_id":99,"make":"Kia","model":"Rio","year":2020,"plate":"GONE-1"}: its owner does not exist
 bookings {"id":48,"vehicle_id":8,"start_date":"2025-01-01","end_date":"2025-01-09"}: its vehicle does not exist
 bookings {"id":49,"vehicle_id":9,"start_date":"2025-01-01","end_date":"2025-01-09"}: its vehicle does not exist
-bookings {"id":45,"vehicle_id":6,"start_date":"2026-02-30","end_date":"2026-03-02"}: it has days that no calendar has`
+bookings {"id":45,"vehicle_id":6,"start_date":"2026-02-30","end_date":"2026-03-02"}: it has a day that does not exist`
 	if got := rows(t, path, "SELECT format('%s %s: %s', table_name, row, reason) FROM leftovers ORDER BY id"); got != leftovers {
 		t.Errorf("got leftovers\n%s\nwant\n%s", got, leftovers)
 	}
@@ -106,9 +107,9 @@ bookings {"id":45,"vehicle_id":6,"start_date":"2026-02-30","end_date":"2026-03-0
 	}
 }
 
-// TestSchemaRefusesOrphans has SQL shells, which have foreign keys switched off, try to
-// leave rows that refer to nothing: with our driver and, where there is one, with
-// the system's sqlite3, which may be much older.
+// TestSchemaRefusesOrphans tries to create rows that refer to rows that do not exist. It
+// uses SQL shells with foreign keys switched off: the driver and, if it is installed, the
+// program sqlite3, whose version of SQLite may be much older.
 func TestSchemaRefusesOrphans(t *testing.T) {
 	shells := map[string]func(path, statement string) error{
 		"driver": func(path, statement string) error { return dbtest.TryExec(t, path, statement) },
@@ -144,7 +145,7 @@ func TestSchemaRefusesOrphans(t *testing.T) {
 			"INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES ('b', 9, 0)": "FOREIGN KEY",
 			"UPDATE refresh_tokens SET sign_in_id = 9":                                   "FOREIGN KEY",
 			"INSERT INTO known_addresses (user_id, address, used_at) VALUES (9, 'x', 0)": "FOREIGN KEY",
-			// Days that no calendar has, which date() of older versions takes as they are.
+			// Days that do not exist, which date() of older versions of SQLite accepts.
 			"INSERT INTO bookings (vehicle_id, start_date, end_date) VALUES (1, '2026-02-30', '2026-03-05')": "CHECK",
 			"UPDATE bookings SET end_date = '2026-02-29' WHERE id = 1":                                       "CHECK",
 		} {
@@ -152,7 +153,7 @@ func TestSchemaRefusesOrphans(t *testing.T) {
 				t.Errorf("%s: %s: got %v, want an error with %q", name, statement, err, want)
 			}
 		}
-		// A deleted row's dependants go with it.
+		// The rows that refer to a deleted row are deleted, too.
 		if err := exec(path, "DELETE FROM vehicles WHERE id = 1; DELETE FROM sign_ins"); err != nil {
 			t.Error(err)
 		}

@@ -16,15 +16,15 @@ type Principal struct {
 	Name string
 }
 
-// User is somebody who signs in: in practice a shop, which owns its vehicles.
+// User is an account, usually the account of a shop. It owns vehicles.
 type User struct {
 	ID           UserID
 	Username     string
-	PasswordHash string // as package auth writes and reads it
+	PasswordHash string // in a format of package auth
 }
 
-// CreateUser stores a new user. A name that another user has, as NameKey compares
-// them, is ErrConflict.
+// CreateUser stores a new user and returns their id. It returns ErrConflict if another
+// user has the same name or the same NameKey.
 func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (UserID, error) {
 	var id int64
 	err := d.write(ctx, func(tx *Tx) (err error) {
@@ -45,21 +45,21 @@ func (d *DB) CreateUser(ctx context.Context, username, passwordHash string) (Use
 	return UserID(id), nil
 }
 
-// checkExists returns ErrGone if the principal has been deleted.
+// checkExists returns ErrGone if the user of the principal has been deleted.
 func (tx *Tx) checkExists(by Principal) error {
 	var exists bool
 	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)", by.User).Scan(&exists); err != nil {
 		return err
 	}
 	if !exists {
-		return gone()
+		return errGone()
 	}
 	return nil
 }
 
-// UserByName returns the user of that name, as NameKey compares them, or
-// ErrNotFound. Of two users whose names look the same, which older files may have,
-// it returns the one with exactly that name.
+// UserByName returns the user with that name or with the same NameKey, or ErrNotFound.
+// Older files may have two users with the same NameKey: UserByName prefers the user with
+// exactly that name.
 func (d *DB) UserByName(ctx context.Context, username string) (User, error) {
 	return d.user(ctx, selectUserByName, username, NameKey(username))
 }
@@ -88,21 +88,21 @@ func (d *DB) user(ctx context.Context, query string, args ...any) (User, error) 
 	return u, nil
 }
 
-// changed is the refusal of what was decided by a password hash that has been
-// replaced since.
-func changed() error {
+// errChanged returns the error for a user who has been deleted, or whose password hash has
+// been replaced, since the caller read the user.
+func errChanged() error {
 	return &Error{Kind: ErrConflict, Message: "The user has been changed or deleted. Try again."}
 }
 
-// SlowestHash returns, of the password hashes that came from Django, the one
-// that takes longest to verify; "" when there are none (any more).
+// SlowestHash returns the stored Django password hash that takes longest to verify, or ""
+// if there is none.
 func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 	var hash string
 	err := d.single(ctx).QueryRow(`
 		SELECT password_hash
 		FROM users
 		WHERE password_hash GLOB 'pbkdf2_sha256$*'
-		ORDER BY CAST(substr(password_hash, 15) AS INTEGER) DESC -- the digits it begins with
+		ORDER BY CAST(substr(password_hash, 15) AS INTEGER) DESC -- the number of iterations
 		LIMIT 1`).Scan(&hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read password hashes: %w", err)
@@ -110,11 +110,11 @@ func (d *DB) SlowestHash(ctx context.Context) (string, error) {
 	return hash, nil
 }
 
-// SetPassword replaces u's password hash and ends all their sign-ins. It returns
-// ErrConflict if u has been deleted or has another hash by now.
+// SetPassword replaces u's password hash and deletes all sign-ins of u. It returns
+// ErrConflict if u has been deleted or u's password hash is no longer u.PasswordHash.
 func (d *DB) SetPassword(ctx context.Context, u User, passwordHash string) error {
 	return d.write(ctx, func(tx *Tx) error {
-		err := tx.ExecOne(changed(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+		err := tx.ExecOne(errChanged(), "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
 			passwordHash, u.ID, u.PasswordHash)
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"onenow/db/store"
 )
 
-// VehicleID is the id of a vehicle. Ids are never used again.
+// VehicleID is the id of a vehicle. An id is never used for another vehicle.
 type VehicleID int64
 
 // Vehicle is a car of the fleet.
@@ -21,15 +21,15 @@ type Vehicle struct {
 	Plate string    `json:"plate"`
 }
 
-// VehicleFields are the fields of a vehicle that a user sets; nil leaves one
-// as it is.
+// VehicleFields are the fields of a vehicle that a user can set. A nil field stays
+// unchanged.
 type VehicleFields struct {
 	Make, Model *string
 	Year        *int
 	Plate       *string
 }
 
-// Apply returns v with the fields that are set.
+// Apply returns v with the fields that are not nil.
 func (f VehicleFields) Apply(v Vehicle) Vehicle {
 	set(&v.Make, f.Make)
 	set(&v.Model, f.Model)
@@ -38,25 +38,27 @@ func (f VehicleFields) Apply(v Vehicle) Vehicle {
 	return v
 }
 
+// set copies value to field unless value is nil.
 func set[T any](field, value *T) {
 	if value != nil {
 		*field = *value
 	}
 }
 
-// VehicleFilter narrows a list of vehicles. Its zero value does not.
+// VehicleFilter selects the vehicles that meet all conditions of its fields. A field with
+// its zero value is no condition.
 type VehicleFilter struct {
-	// Only cars free from the one day up to, not including, the other.
-	// Both are set or neither.
+	// The vehicle has no booking from AvailableFrom until the day before AvailableTo.
+	// Both must be set, or neither.
 	AvailableFrom, AvailableTo Date
 
-	After VehicleID // only ids above it
-	Limit int       // at most so many; 0 is no limit
+	After VehicleID // the id is greater than this one
+	Limit int       // the largest number of vehicles to return; 0 is no limit
 }
 
-// CreateVehicle stores a new vehicle of the principal's and returns it with its
-// id. A plate that another of their vehicles has is ErrInvalid. A principal who
-// has been deleted is ErrGone.
+// CreateVehicle stores a new vehicle of the principal and returns it with its id. It
+// returns ErrGone if the user of the principal has been deleted, and ErrInvalid if the
+// plate has no visible character or if another of their vehicles has the same PlateKey.
 func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicle, error) {
 	err := d.write(ctx, func(tx *Tx) error {
 		v.ID = 0
@@ -74,7 +76,7 @@ func (d *DB) CreateVehicle(ctx context.Context, by Principal, v Vehicle) (Vehicl
 	return v, err
 }
 
-// Vehicle returns a vehicle of the principal's, or ErrNotFound.
+// Vehicle returns a vehicle of the principal, or ErrNotFound.
 func (d *DB) Vehicle(ctx context.Context, by Principal, id VehicleID) (Vehicle, error) {
 	return scanVehicle(d.single(ctx).QueryRow(selectVehicle, id, by.User).Scan)
 }
@@ -93,20 +95,20 @@ func scanVehicle(scan func(...any) error) (Vehicle, error) {
 	return v, nil
 }
 
-// VehicleExists reports whether anybody has a vehicle with that id.
+// VehicleExists reports whether any user has a vehicle with that id.
 func (d *DB) VehicleExists(ctx context.Context, id VehicleID) (bool, error) {
 	var ok bool
 	err := d.single(ctx).QueryRow("SELECT EXISTS (SELECT 1 FROM vehicles WHERE id = ?)", id).Scan(&ok)
 	return ok, err
 }
 
-// Vehicles lists the principal's vehicles by ascending id.
+// Vehicles returns the principal's vehicles by ascending id.
 func (d *DB) Vehicles(ctx context.Context, by Principal, f VehicleFilter) ([]Vehicle, error) {
 	query := "SELECT id, make, model, year, plate FROM vehicles WHERE user_id = ? AND id > ?"
 	args := []any{by.User, f.After}
 	if f.AvailableFrom != "" {
-		// Free unless the last booking to start before the span's end
-		// reaches into the span: bookings never overlap.
+		// The vehicle is free if the last booking that starts before AvailableTo
+		// ends by AvailableFrom: bookings of a vehicle never overlap.
 		query += `
 			AND coalesce((
 				SELECT end_date FROM bookings
@@ -127,9 +129,9 @@ func sqlLimit(n int) int {
 	return n
 }
 
-// UpdateVehicle changes a vehicle of the principal's and returns it as it is
-// then. It returns ErrNotFound, or ErrInvalid for a plate that another of their
-// vehicles has.
+// UpdateVehicle changes a vehicle of the principal and returns the changed vehicle. It
+// returns ErrNotFound, or ErrInvalid for a new plate that has no visible character or the
+// same PlateKey as another of their vehicles.
 func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f VehicleFields) (Vehicle, error) {
 	var v Vehicle
 	err := d.write(ctx, func(tx *Tx) (err error) {
@@ -138,7 +140,7 @@ func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f Ve
 		}
 		before := v
 		v = f.Apply(v)
-		if v.Plate != before.Plate { // an older file may have two that look the same
+		if v.Plate != before.Plate { // an older file may have two plates that look the same
 			if err := tx.checkPlate(by, v); err != nil {
 				return err
 			}
@@ -152,16 +154,16 @@ func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f Ve
 	return v, err
 }
 
-// DeleteVehicle deletes a vehicle of the principal's and its bookings. It
-// returns ErrNotFound if there is none.
+// DeleteVehicle deletes a vehicle of the principal and its bookings. It returns
+// ErrNotFound if there is none.
 func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID) error {
 	return d.write(ctx, func(tx *Tx) error {
 		return tx.ExecOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, by.User)
 	})
 }
 
-// checkPlate refuses v if another of the principal's vehicles has its plate, as
-// PlateKey compares them, or if its plate shows nothing.
+// checkPlate returns ErrInvalid if v's plate has no visible character, or if another
+// vehicle of the principal has the same PlateKey.
 func (tx *Tx) checkPlate(by Principal, v Vehicle) error {
 	key := PlateKey(v.Plate)
 	if key == "" {

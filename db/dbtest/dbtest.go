@@ -1,4 +1,4 @@
-// Package dbtest makes databases for tests.
+// Package dbtest creates databases for tests.
 package dbtest
 
 import (
@@ -17,20 +17,19 @@ import (
 	"onenow/db/store"
 )
 
-// New opens a new database in a temporary folder of the test's, closed when
-// the test ends.
+// New creates a database in a temporary folder. It is closed when the test ends.
 func New(t testing.TB) *db.DB {
 	t.Helper()
 	return Open(t, filepath.Join(t.TempDir(), "onenow.db"))
 }
 
-// Open opens, or creates, the database at path, closed when the test ends.
+// Open opens or creates the database at path. It is closed when the test ends.
 func Open(t testing.TB, path string) *db.DB {
 	t.Helper()
 	return db.New(OpenStore(t, path))
 }
 
-// OpenStore is Open for the store below the database.
+// OpenStore is Open, but returns the store of the database.
 func OpenStore(t testing.TB, path string) *store.Store {
 	t.Helper()
 	s := MustOpen(t, path, store.Options{})
@@ -38,7 +37,7 @@ func OpenStore(t testing.TB, path string) *store.Store {
 	return s
 }
 
-// MustOpen opens, or creates, the store at path, which the test closes.
+// MustOpen opens or creates the store at path. The caller closes it.
 func MustOpen(t testing.TB, path string, opts store.Options) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), path, Format(t), opts)
@@ -62,8 +61,8 @@ func Format(t testing.TB) store.Format {
 	return db.Format(Schema(t))
 }
 
-// Exec runs SQL on the file at path as the sqlite3 shell would, which has
-// foreign keys switched off, and fails the test if that fails.
+// Exec runs SQL on the file at path, and fails the test on an error. Like the sqlite3
+// shell, it has foreign keys switched off.
 func Exec(t testing.TB, path, query string) {
 	t.Helper()
 	if err := TryExec(t, path, query); err != nil {
@@ -71,7 +70,7 @@ func Exec(t testing.TB, path, query string) {
 	}
 }
 
-// TryExec is Exec for what may fail.
+// TryExec is Exec, but returns the error.
 func TryExec(t testing.TB, path, query string) error {
 	t.Helper()
 	shell := open(t, path)
@@ -91,7 +90,7 @@ func Lock(t testing.TB, path string) (release func()) {
 	return func() { shell.Close() }
 }
 
-// Count returns how many rows a table has.
+// Count returns the number of rows of a table. table may end with a WHERE clause.
 func Count(t testing.TB, path, table string) int {
 	t.Helper()
 	shell := open(t, path)
@@ -112,8 +111,8 @@ func open(t testing.TB, path string) *sql.DB {
 	return shell
 }
 
-// Scale returns how often to do a thing: what an environment variable says,
-// for long runs by hand, or else few.
+// Scale returns the number in an environment variable, which makes a test longer, or few
+// if the variable is empty.
 func Scale(t testing.TB, variable string, few int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -138,7 +137,7 @@ func Schema(t testing.TB) string {
 	return string(text)
 }
 
-// DjangoHash returns a hash of password as Django makes it.
+// DjangoHash returns a hash of password in Django's format.
 func DjangoHash(t testing.TB, password string, iterations int) string {
 	t.Helper()
 	const salt = "0123456789abcdefABCDEF"

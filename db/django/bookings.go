@@ -10,27 +10,29 @@ import (
 	"onenow/db"
 )
 
+// takeBookings converts the rows of table bookings. It rejects those that cannot be
+// imported.
 func (g *source) takeBookings(bookings, vehicles *table) {
 	all := map[int64][]*booking{} // by vehicle
 	for _, r := range bookings.rows {
-		car, why := parent(vehicles, r, "vehicle_id")
+		car, reason := parent(vehicles, r, "vehicle_id")
 		b := &booking{row: r}
 		var ok1, ok2 bool
 		b.from, ok1 = parseTime(r.get("start_date"))
 		b.to, ok2 = parseTime(r.get("end_date"))
 		switch {
-		case why != "":
+		case reason != "":
 		case !ok1 || !ok2:
-			why = "has a date that is not written YYYY-MM-DD HH:MM:SS"
+			reason = "has a date that is not written YYYY-MM-DD HH:MM:SS"
 		case !b.to.After(b.from):
-			why = "does not end after it starts"
+			reason = "does not end after it starts"
 		default:
 			if b.start, b.end, ok1 = days(b.from.In(g.opts.Zone), b.to.In(g.opts.Zone)); !ok1 {
-				why = "has days that are not from 0001-01-01 to 9999-12-31"
+				reason = "has days that are not from 0001-01-01 to 9999-12-31"
 			}
 		}
-		if why != "" {
-			g.refuseAlone(r, "%s", why)
+		if reason != "" {
+			g.rejectAndReport(r, "%s", reason)
 			continue
 		}
 		b.vehicle = car.id
@@ -44,22 +46,23 @@ func (g *source) takeBookings(bookings, vehicles *table) {
 	g.countDays()
 }
 
-// parseTime reads a time as Django writes it to SQLite, which is in UTC.
+// parseTime parses a time in the format in which Django stores it in SQLite. The time is
+// in UTC.
 func parseTime(s string) (time.Time, bool) {
 	if len(s) > len("2006-01-02 15:04:05.000000") {
 		return time.Time{}, false
 	}
-	t, err := time.Parse(time.DateTime, s) // takes a fraction, too
+	t, err := time.Parse(time.DateTime, s) // also accepts a fraction of a second
 	return t, err == nil && t.Year() > 0 && !strings.Contains(s, ",")
 }
 
-// days returns the days that take a car as a booking from the one time to the
-// other, later one did: from the day it starts up to, not including, the day it
-// ends, or the day after that if it ends later in its day than it started in
-// its own. It is not ok if they are not within the years 1 to 9999.
+// days converts the times of a booking to days. start is the day of from. end is the day
+// of to; it is one day later if to has a later time of day than from, or if end would not
+// be after start. to must be after from. ok is false if a day is not within the years 1 to
+// 9999.
 func days(from, to time.Time) (start, end db.Date, ok bool) {
 	first, last := midnight(from), midnight(to)
-	// Not even then when the clock is put back across midnight, and the day with it.
+	// last is before first if the clock is turned back across midnight during the booking.
 	if !last.After(first) {
 		last = first.AddDate(0, 0, 1)
 	} else if wall(to).Sub(last) > wall(from).Sub(first) {
@@ -69,24 +72,25 @@ func days(from, to time.Time) (start, end db.Date, ok bool) {
 	return db.Date(first.Format(time.DateOnly)), db.Date(last.Format(time.DateOnly)), ok
 }
 
-// wall returns what clock and calendar show at t, as if it were in UTC.
+// wall returns the time in UTC with the same date and time of day as t.
 func wall(t time.Time) time.Time {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
+// midnight returns the time in UTC at which the day of t begins.
 func midnight(t time.Time) time.Time { return wall(t).Truncate(24 * time.Hour) }
 
-// maxPerClash bounds how many clashes are listed for one booking, as there may
-// be the square of the bookings.
+// maxPerClash limits how many overlaps the report lists for one booking: the number of all
+// overlaps may be the square of the number of bookings.
 const maxPerClash = 100
 
-// listClashes reports each two of a vehicle's bookings that overlap, once it is
-// known which of them are kept.
+// listClashes adds each pair of a vehicle's bookings that overlap to the report. It must be
+// called after keepFirst.
 func (g *source) listClashes(v *vehicle, bookings []*booking) {
 	byStart := slices.Clone(bookings)
 	slices.SortStableFunc(byStart, func(a, b *booking) int { return strings.Compare(string(a.start), string(b.start)) })
-	var open []*booking // those that may reach into the ones to come
+	var open []*booking // the earlier bookings that end after the current one starts
 	for _, b := range byStart {
 		open = slices.DeleteFunc(open, func(o *booking) bool { return o.end <= b.start })
 		for i, o := range open {
@@ -100,41 +104,41 @@ func (g *source) listClashes(v *vehicle, bookings []*booking) {
 	}
 }
 
-// clash is of two bookings of a vehicle that overlap, the one that starts first
-// being a, or, without a, of b and some more. There may be very many, and a row
-// may be long: it is put into words when it is shown.
+// clash is a pair of bookings of a vehicle that overlap. a starts first. If a is nil, the
+// clash stands for all further bookings that overlap b. String formats the text only when
+// it is printed, because there may be very many clashes and the rows may be long.
 type clash struct {
 	vehicle *vehicle
 	a, b    *booking
-	more    int
+	more    int // if a is nil: the number of further bookings
 }
 
 func (c clash) String() string {
 	v, a, b := c.vehicle, c.a, c.b
 	if a == nil {
-		return fmt.Sprintf("vehicle %d, %q, has %s, which overlaps %d more", v.id, v.Plate, b, c.more)
+		return fmt.Sprintf("vehicle %d, %q, has %s, which overlaps %d more bookings", v.id, v.Plate, b, c.more)
 	}
 	hours := ""
 	if !a.to.After(b.from) {
-		hours = ", though not by the hour"
+		hours = " by day, but not by hour"
 	}
 	if a.id > b.id {
 		a, b = b, a
 	}
 	kept := "neither"
-	if a.why == "" {
+	if a.reason == "" {
 		kept = fmt.Sprintf("booking %d", a.id)
-	} else if b.why == "" {
+	} else if b.reason == "" {
 		kept = fmt.Sprintf("booking %d", b.id)
 	}
-	return fmt.Sprintf("vehicle %d, %q, has %s, so %s to %s, and %s, so %s to %s: they overlap%s; to be kept: %s",
+	return fmt.Sprintf("vehicle %d, %q, has %s, which becomes %s to %s, and %s, which becomes %s to %s: they overlap%s; kept: %s",
 		v.id, v.Plate, a, a.start, a.end, b, b.start, b.end, hours, kept)
 }
 
-// keepFirst takes of a vehicle's bookings, which are in the order they were
-// made in, each that overlaps none made before it and taken.
+// keepFirst keeps each of a vehicle's bookings that overlaps no kept booking with a lower
+// id, and rejects the others. bookings are in the order of their ids.
 func (g *source) keepFirst(bookings []*booking) {
-	var kept []*booking // by day; they do not overlap
+	var kept []*booking // in the order of their days; they do not overlap
 	for _, b := range bookings {
 		i, _ := slices.BinarySearchFunc(kept, b.start, func(k *booking, start db.Date) int {
 			if k.end <= start {
@@ -143,7 +147,7 @@ func (g *source) keepFirst(bookings []*booking) {
 			return 1
 		})
 		if i < len(kept) && kept[i].start < b.end {
-			g.refuse(b.row, "overlaps %s, which was there first", kept[i])
+			g.reject(b.row, "overlaps %s, which was made first", kept[i])
 			continue
 		}
 		kept = slices.Insert(kept, i, b)
@@ -151,9 +155,9 @@ func (g *source) keepFirst(bookings []*booking) {
 	}
 }
 
-// countDays reports what has become of the bookings' times.
+// countDays counts, for the report, how the conversion to days changed the bookings.
 func (g *source) countDays() {
-	plain, moved := 0, 0
+	plain, moved := 0, 0 // bookings from midnight to midnight in UTC; those of them whose days change
 	for _, b := range g.bookings {
 		from, to := wall(b.from.In(g.opts.Zone)), wall(b.to.In(g.opts.Zone))
 		if from != midnight(from) || to != midnight(to) {
@@ -171,6 +175,6 @@ func (g *source) countDays() {
 	}
 	if moved > 0 {
 		g.report.Notes = append(g.report.Notes, fmt.Sprintf(
-			"bookings that start and end at midnight in UTC: %d, which is how plain dates were stored there; of these, %d come to other days in this time zone. If people typed in dates, use --timezone UTC", plain, moved))
+			"bookings that start and end at midnight in UTC: %d, which is how the first implementation stored plain dates; %d of these get other days in this time zone. If the frontend sent plain dates, use --timezone UTC", plain, moved))
 	}
 }

@@ -18,11 +18,12 @@ func zone(t testing.TB, name string) *time.Location {
 	return z
 }
 
-// TestDays turns times into days. The times are given in UTC, as they are stored.
+// TestDays converts times to days. The times in the table are in UTC, as Django stores
+// them.
 func TestDays(t *testing.T) {
 	for _, c := range []struct {
 		zone, from, to string
-		start, end     db.Date // "" where it is not ok
+		start, end     db.Date // "" if ok is false
 	}{
 		{"UTC", "2030-03-10 10:00:00", "2030-03-12 10:00:00", "2030-03-10", "2030-03-12"},
 		{"UTC", "2030-03-10 10:00:00", "2030-03-12 09:59:59", "2030-03-10", "2030-03-12"},
@@ -42,21 +43,21 @@ func TestDays(t *testing.T) {
 		{"America/New_York", "0001-01-01 00:00:00", "0001-01-03 00:00:00", "", ""},
 		{"Asia/Karachi", "9999-12-30 20:00:00", "9999-12-31 20:00:00", "", ""},
 
-		// Across midnight, there and here.
+		// Across midnight in UTC, and across midnight in the zone.
 		{"Asia/Karachi", "2030-03-10 18:59:59", "2030-03-10 19:00:00", "2030-03-10", "2030-03-11"},
 		{"Asia/Karachi", "2030-03-10 19:00:00", "2030-03-11 18:00:00", "2030-03-11", "2030-03-12"},
 		{"Asia/Karachi", "2030-03-10 00:00:00", "2030-03-12 00:00:00", "2030-03-10", "2030-03-12"},
 		{"America/New_York", "2030-03-10 00:00:00", "2030-03-12 00:00:00", "2030-03-09", "2030-03-12"},
 
-		// 10 o'clock is 10 o'clock, in summer and in winter.
+		// From winter to summer time and back: the local time of day counts.
 		{"America/New_York", "2030-01-10 15:00:00", "2030-07-10 14:00:00", "2030-01-10", "2030-07-10"},
 		{"America/New_York", "2030-01-10 15:00:00", "2030-07-10 14:00:01", "2030-01-10", "2030-07-11"},
 		{"America/New_York", "2030-07-10 14:00:00", "2030-12-10 15:00:00", "2030-07-10", "2030-12-10"},
-		// The hour from 1 to 2 that is there twice: 1:30, then 1:10.
+		// The clock is turned back at 2:00 to 1:00: from 1:30 to the second 1:10.
 		{"America/New_York", "2030-11-03 05:30:00", "2030-11-03 06:10:00", "2030-11-03", "2030-11-04"},
-		// The clock put back at a minute past midnight: 00:00:30, then 23:05 of the day before.
+		// The clock is turned back at 00:01 to 23:01: from 00:00:30 to 23:05 of the day before.
 		{"America/St_Johns", "2010-11-07 02:30:30", "2010-11-07 02:35:00", "2010-11-07", "2010-11-08"},
-		// A day left out, 2011-12-30.
+		// The zone has no 2011-12-30.
 		{"Pacific/Apia", "2011-12-30 09:00:00", "2011-12-30 11:00:00", "2011-12-29", "2011-12-31"},
 	} {
 		z := zone(t, c.zone)
@@ -74,8 +75,9 @@ func TestDays(t *testing.T) {
 	}
 }
 
-// FuzzDays wants of any times: the day it starts on, and an end that is the
-// first day on which the car is back at the hour it was taken at.
+// FuzzDays converts any two times. It wants the day of the first time as the start. As the
+// end, it wants the first day after the start on which the vehicle is back by the time of
+// day at which it was taken.
 func FuzzDays(f *testing.F) {
 	f.Add(int64(1_900_000_000), int64(0), int64(3600), int64(0), "Asia/Karachi")
 	f.Add(int64(1_289_097_030), int64(1), int64(270), int64(999_999_999), "America/St_Johns")
@@ -104,7 +106,7 @@ func FuzzDays(f *testing.F) {
 			t.Errorf("%v to %v: got %s to %s", from, to, start, end)
 		}
 		switch back := end == db.Date(last); {
-		case last <= first: // one day
+		case last <= first: // the booking starts and ends on one day
 			day, err := time.Parse(time.DateOnly, first)
 			if err != nil || string(end) != day.AddDate(0, 0, 1).Format(time.DateOnly) {
 				t.Errorf("%v to %v: got end %s", from, to, end)

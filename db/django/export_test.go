@@ -1,6 +1,6 @@
 package django
 
-// What the tests look at from inside.
+// The tests need these unexported functions.
 var (
 	Days      = days
 	ParseTime = parseTime

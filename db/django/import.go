@@ -1,5 +1,5 @@
-// Package django brings over the database of the first implementation of this API,
-// which was written in Django.
+// Package django imports the database of the first implementation of this API, which was
+// written in Django.
 package django
 
 import (
@@ -21,47 +21,49 @@ import (
 
 // Options configure Import.
 type Options struct {
-	Zone   *time.Location // whose days the bookings' times are turned into
-	Skip   string         // a new file for the rows that cannot come over; without one, they stop the import
-	DryRun bool           // write nothing
+	Zone     *time.Location // the time zone in which times are converted to days
+	SkipFile string         // the name of a new CSV file for the rows that cannot be imported; if empty, such rows stop the import
+	DryRun   bool           // return the report and write nothing
 
-	// UsernameProblem says what is wrong with a name for a new user, as
-	// auth.UsernameProblem does. A user with such a name keeps it.
+	// UsernameProblem returns a sentence if no new user can have that name, and "" if
+	// one can; see auth.UsernameProblem. Import keeps such names and notes them in the
+	// report.
 	UsernameProblem func(name string) string
 
-	// CanVerify reports whether a password can be compared with that hash. A
-	// user with another hash gets Locked in its place.
+	// CanVerify reports whether onenow can compare a password with that hash. If it
+	// cannot, the user gets the hash Locked instead.
 	CanVerify func(hash string) bool
 	Locked    string
 }
 
-// Report is what Import finds in a file.
+// Report describes what Import imports from a file, and what it does not.
 type Report struct {
-	Users, Vehicles, Bookings int // that come over
+	Users, Vehicles, Bookings int // the numbers of imported rows
 
-	Locked int // users who cannot sign in
-	Hours  int // bookings that lose their hours
-	Longer int // bookings that keep the car until the day after they end there
+	Locked int // the number of users who cannot sign in
+	Hours  int // the number of bookings that lose their time of day
+	Longer int // the number of bookings that get one day longer, see days
 
-	Clashes []fmt.Stringer // two bookings that overlap, each, whole
-	Refused []string       // rows that cannot come over for another reason, whole
-	Left    int            // how many rows do not come over, for either reason
-	Notes   []string       // what else is different here
+	Clashes  []fmt.Stringer // pairs of bookings that overlap, with all their columns
+	Rejected []string       // rows that cannot be imported for another reason, with all their columns
+	Skipped  int            // the number of all rows that cannot be imported
+	Notes    []string       // other differences between a row and the imported row
 }
 
-// ErrLeft is returned with the report when there are rows that cannot come over,
-// and no file to put them into.
-var ErrLeft = errors.New("not all rows can come over")
+// ErrRejected is returned with the report if some rows cannot be imported and
+// Options.SkipFile is empty.
+var ErrRejected = errors.New("some rows cannot be imported")
 
-// Import brings the users, vehicles and bookings of the first implementation's
-// database, file, over to the one at path, which is created with schema if there is
-// none, and must have no users yet. The rows keep their ids. Import brings all rows
-// that can come over, or none, in one transaction.
+// Import copies the users, vehicles and bookings of file, the first implementation's
+// database, to the database at path. It creates the database with schema if it does not
+// exist; an existing one must have no rows yet. The rows keep their ids. Import writes all
+// rows in one transaction: after an error, none of them is stored.
 //
-// Of two bookings that overlap, the one with the lower id was made first.
+// Of two bookings that overlap, Import keeps the one with the lower id, which was made
+// first.
 func Import(ctx context.Context, file, path, schema string, o Options) (Report, error) {
 	format := db.Format(schema)
-	if err := checkFiles(ctx, file, path, format, o.Skip); err != nil {
+	if err := checkFiles(ctx, file, path, format, o.SkipFile); err != nil {
 		return Report{}, err
 	}
 	g, err := readFile(ctx, file, o)
@@ -70,17 +72,17 @@ func Import(ctx context.Context, file, path, schema string, o Options) (Report, 
 		return Report{}, ctx.Err()
 	case err != nil:
 		return Report{}, err
-	case len(g.refused) > 0 && o.Skip == "":
-		return g.report, ErrLeft
+	case len(g.rejected) > 0 && o.SkipFile == "":
+		return g.report, ErrRejected
 	case o.DryRun:
 		return g.report, nil
 	}
 	return g.report, g.store(ctx, path, format)
 }
 
-// checkFiles refuses files that Import cannot read from or write to, without
-// touching them.
-func checkFiles(ctx context.Context, file, path string, format store.Format, skip string) error {
+// checkFiles returns an error for a file that Import cannot read or must not write. It
+// changes no file.
+func checkFiles(ctx context.Context, file, path string, format store.Format, skipFile string) error {
 	source, err := os.Stat(file)
 	if err != nil {
 		return store.Cannot("open", file, err)
@@ -89,7 +91,7 @@ func checkFiles(ctx context.Context, file, path string, format store.Format, ski
 		return store.Cannot("open", file, syscall.EISDIR)
 	}
 	if !source.Mode().IsRegular() {
-		return fmt.Errorf("%s is not the first implementation's database: it is no regular file", file)
+		return fmt.Errorf("%s is not the first implementation's database: it is not a regular file", file)
 	}
 	if err := checkMagic(file); err != nil {
 		return err
@@ -98,11 +100,11 @@ func checkFiles(ctx context.Context, file, path string, format store.Format, ski
 	if err != nil {
 		return err
 	}
-	if err := checkSkip(skip, real, file); err != nil {
+	if err := checkSkipFile(skipFile, real, file); err != nil {
 		return err
 	}
 	if target, err := os.Stat(real); err == nil && os.SameFile(source, target) {
-		return fmt.Errorf("%s is to be read and cannot be written to as well: name another file with --db", path)
+		return fmt.Errorf("%s is the file to import and cannot be the new database: name another file with --db", path)
 	}
 	return store.Examine(ctx, path, format, func(pool *sql.DB) error {
 		var used bool
@@ -116,18 +118,18 @@ func checkFiles(ctx context.Context, file, path string, format store.Format, ski
 	})
 }
 
-// checkSkip refuses a file for what is left out that exists, or that SQLite takes
-// for a part of one of the databases.
-func checkSkip(skip string, databases ...string) error {
-	if skip == "" {
+// checkSkipFile returns an error if the file already exists, or if it has the name of one
+// of the databases or of its -wal, -shm or -journal file.
+func checkSkipFile(skipFile string, databases ...string) error {
+	if skipFile == "" {
 		return nil
 	}
-	if _, err := os.Lstat(skip); err == nil {
-		return existsAlready(skip)
+	if _, err := os.Lstat(skipFile); err == nil {
+		return errExists(skipFile)
 	}
-	dir, err := store.RealPath(filepath.Dir(skip))
+	dir, err := store.RealPath(filepath.Dir(skipFile))
 	if err != nil {
-		return store.Cannot("create", skip, err)
+		return store.Cannot("create", skipFile, err)
 	}
 	for _, path := range databases {
 		real, err := store.Resolve(path)
@@ -135,19 +137,19 @@ func checkSkip(skip string, databases ...string) error {
 			return err
 		}
 		for _, ending := range []string{"", "-wal", "-shm", "-journal"} {
-			if filepath.Join(dir, filepath.Base(skip)) == real+ending {
-				return fmt.Errorf("%s cannot be a database, or a part of one, and the file of what is left out: name another", skip)
+			if filepath.Join(dir, filepath.Base(skipFile)) == real+ending {
+				return fmt.Errorf("%s is the name of a database or of a part of one, and cannot be the file for the rows that are not imported: name another file with --skip-conflicts", skipFile)
 			}
 		}
 	}
 	return nil
 }
 
-func existsAlready(path string) error {
-	return fmt.Errorf("%s exists already: name another file", path)
+func errExists(path string) error {
+	return fmt.Errorf("%s already exists: name another file", path)
 }
 
-// checkMagic refuses a file that is no SQLite database.
+// checkMagic returns an error for a file that is not an SQLite database.
 func checkMagic(file string) error {
 	const magic = "SQLite format 3\x00"
 	f, err := os.Open(file)
@@ -165,20 +167,20 @@ func checkMagic(file string) error {
 const isUsed = "SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM vehicles) OR EXISTS (SELECT 1 FROM bookings)"
 
 func errUsed(path string) error {
-	return fmt.Errorf("%s has users already, whose ids others cannot have: name a new file with --db", path)
+	return fmt.Errorf("%s already has users, and an import needs a database without users: name a new file with --db", path)
 }
 
-// store writes the rows refused to the file for them, and all others to the
-// database at path.
+// store writes the rejected rows to the skip file, and all other rows to the database at
+// path.
 func (g *source) store(ctx context.Context, path string, format store.Format) (err error) {
 	stored := false
-	if len(g.refused) > 0 {
-		if err := g.writeRefused(); err != nil {
+	if len(g.rejected) > 0 {
+		if err := g.writeRejected(); err != nil {
 			return err
 		}
 		defer func() {
 			if !stored {
-				os.Remove(g.opts.Skip)
+				os.Remove(g.opts.SkipFile)
 			}
 		}()
 	}
@@ -195,12 +197,13 @@ func (g *source) store(ctx context.Context, path string, format store.Format) (e
 	return err
 }
 
-// insertUser gives the name's key to the first user that has it: a later one, whose
-// name looks the same, is told apart by the exact name.
+// insertUser stores the NameKey of the name, unless an earlier user already has it: then
+// name_key is NULL, and only the exact name finds the user.
 const insertUser = `
 	INSERT INTO users (id, username, password_hash, created_at, name_key)
 	VALUES (?1, ?2, ?3, ?4, (SELECT ?5 WHERE ?5 <> '' AND NOT EXISTS (SELECT 1 FROM users WHERE name_key = ?5)))`
 
+// insert writes the users, vehicles and bookings in tx.
 func (g *source) insert(ctx context.Context, tx *store.Tx) error {
 	put := func(row *row, query string, args ...any) error {
 		err := ctx.Err()
@@ -227,7 +230,7 @@ func (g *source) insert(ctx context.Context, tx *store.Tx) error {
 			return err
 		}
 	}
-	// Ids that were used there are not used again here.
+	// The ids of deleted rows are never used again.
 	for table, id := range g.highest {
 		if _, err := tx.Exec("INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)", table); err != nil {
 			return err
@@ -239,14 +242,14 @@ func (g *source) insert(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-// writeRefused writes the rows that do not come over, whole, to a new file,
-// readable by its owner only, and to the disk: before the others are stored, so
-// that there is no moment at which a crash would lose any.
-func (g *source) writeRefused() (err error) {
-	path := g.opts.Skip
+// writeRejected writes all columns of the rejected rows to a new CSV file, readable by its
+// owner only, and syncs it to disk. It must be called before the other rows are stored, so
+// that a crash between the two loses no row.
+func (g *source) writeRejected() (err error) {
+	path := g.opts.SkipFile
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return existsAlready(path)
+		return errExists(path)
 	}
 	if err != nil {
 		return store.Cannot("create", path, err)
@@ -267,9 +270,9 @@ func (g *source) writeRefused() (err error) {
 		}
 	}
 	w := csv.NewWriter(f)
-	_ = w.Write(header) // Error tells
-	for _, r := range g.refused {
-		line := []string{r.table.name, r.why}
+	_ = w.Write(header) // w.Error returns the error below
+	for _, r := range g.rejected {
+		line := []string{r.table.name, r.reason}
 		for _, c := range header[2:] {
 			line = append(line, r.get(c))
 		}

@@ -14,38 +14,39 @@ import (
 	"onenow/db/store"
 )
 
-// source holds the rows of the first implementation's file: those that come over,
-// as they will be here, and those that do not.
+// source holds the rows of the first implementation's file, and the rows that Import makes
+// of them.
 type source struct {
 	opts Options
-	year int // the one it is now
+	year int // the current year
 
 	tables   []*table
-	users    []user
-	vehicles []*vehicle
-	bookings []*booking
-	refused  []*row
-	highest  map[string]int64 // our table → the highest id it has had there
+	users    []user     // to import
+	vehicles []*vehicle // to import
+	bookings []*booking // to import
+	rejected []*row
+	highest  map[string]int64 // onenow's table → the highest id that the source has used
 
 	report Report
 }
 
+// table is a table of the source.
 type table struct {
-	name    string
-	noun    string
-	ours    string // our name for it
-	needs   string // columns
+	name    string // in the source
+	noun    string // for the report
+	target  string // the name of onenow's table
+	needs   string // the required columns, with spaces between them
 	columns []string
-	rows    []*row
+	rows    []*row // by ascending id
 	byID    map[int64]*row
 }
 
-// row is a row as it is there, whole: all columns as text.
+// row is a row of the source with all its columns as text.
 type row struct {
 	table  *table
 	id     int64
 	values []sql.NullString
-	why    string // it does not come over; empty if it does
+	reason string // why the row cannot be imported; empty if it can
 }
 
 type user struct {
@@ -67,12 +68,12 @@ type booking struct {
 	start, end db.Date
 }
 
-// readFile reads the first implementation's file, through a copy of it.
+// readFile reads a copy of the first implementation's file and converts its rows.
 func readFile(ctx context.Context, file string, o Options) (*source, error) {
 	g := &source{opts: o, year: time.Now().Year(), highest: map[string]int64{}}
-	users := &table{name: "auth_user", noun: "user", ours: "users", needs: "id username password is_active date_joined"}
-	vehicles := &table{name: "backend_api_vehicle", noun: "vehicle", ours: "vehicles", needs: "id user_id make model year plate"}
-	bookings := &table{name: "backend_api_booking", noun: "booking", ours: "bookings", needs: "id vehicle_id start_date end_date"}
+	users := &table{name: "auth_user", noun: "user", target: "users", needs: "id username password is_active date_joined"}
+	vehicles := &table{name: "backend_api_vehicle", noun: "vehicle", target: "vehicles", needs: "id user_id make model year plate"}
+	bookings := &table{name: "backend_api_booking", noun: "booking", target: "bookings", needs: "id vehicle_id start_date end_date"}
 	g.tables = []*table{users, vehicles, bookings}
 	err := store.WithSnapshot(ctx, file, func(pool *sql.DB) error {
 		for _, t := range g.tables {
@@ -89,11 +90,11 @@ func readFile(ctx context.Context, file string, o Options) (*source, error) {
 	g.takeVehicles(vehicles, users)
 	g.takeBookings(bookings, vehicles)
 	g.report.Users, g.report.Vehicles, g.report.Bookings = len(g.users), len(g.vehicles), len(g.bookings)
-	g.report.Left = len(g.refused)
+	g.report.Skipped = len(g.rejected)
 	return g, nil
 }
 
-// read reads a table whole, by ascending id.
+// read reads all rows and columns of a table, by ascending id.
 func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) error {
 	foreign := func(lacks string) error {
 		return fmt.Errorf("%s is not the first implementation's database: it has no %s", file, lacks)
@@ -117,7 +118,7 @@ func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) 
 	if len(damage) > 0 {
 		return damaged(file, damage[0])
 	}
-	// As text, or the driver would make times and booleans of some.
+	// Without the casts, the driver would return some columns as times or booleans.
 	casts := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		casts[i] = `CAST("` + strings.ReplaceAll(c, `"`, `""`) + `" AS TEXT)`
@@ -138,24 +139,24 @@ func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) 
 			return unreadable(file, err)
 		}
 		if r.id, err = strconv.ParseInt(r.get("id"), 10, 64); err != nil || t.byID[r.id] != nil {
-			return foreign("proper id in each row of table " + t.name)
+			return foreign("valid id in each row of table " + t.name)
 		}
 		t.rows, t.byID[r.id] = append(t.rows, r), r
-		g.highest[t.ours] = max(g.highest[t.ours], r.id)
+		g.highest[t.target] = max(g.highest[t.target], r.id)
 	}
 	if err := rows.Err(); err != nil {
 		return unreadable(file, err)
 	}
-	rows.Close() // or the one connection is not free
+	rows.Close() // frees the only connection for the next query
 	deleted, err := store.Column(ctx, pool, "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = '"+t.name+"'")
 	if err == nil && len(deleted) > 0 {
 		n, _ := strconv.ParseInt(deleted[0], 10, 64)
-		g.highest[t.ours] = max(g.highest[t.ours], n)
+		g.highest[t.target] = max(g.highest[t.target], n)
 	}
-	return nil // without AUTOINCREMENT there is no such table, and nothing to know
+	return nil // if no table uses AUTOINCREMENT, there is no sqlite_sequence, and err is no problem
 }
 
-// unreadable tells of a failure to read the file.
+// unreadable returns the error for a file that cannot be read.
 func unreadable(file string, err error) error {
 	if store.IsDamage(err) {
 		return damaged(file, err.Error())
@@ -164,10 +165,10 @@ func unreadable(file string, err error) error {
 }
 
 func damaged(file, how string) error {
-	return fmt.Errorf("%s is damaged (%s): take a copy of it that is not", file, how)
+	return fmt.Errorf("%s is damaged (%s): import a sound copy of it", file, how)
 }
 
-// get returns a column's value, "" where there is none.
+// get returns the value of a column, or "" if it is NULL or there is no such column.
 func (r *row) get(name string) string {
 	if i := slices.Index(r.table.columns, name); i >= 0 {
 		return r.values[i].String
@@ -175,7 +176,7 @@ func (r *row) get(name string) string {
 	return ""
 }
 
-// String returns the row whole, but for the hash of a password.
+// String returns all columns of the row, without the hash of a password.
 func (r *row) String() string {
 	var all []string
 	for i, c := range r.table.columns {
@@ -191,7 +192,7 @@ func (r *row) String() string {
 	return fmt.Sprintf("%s %d (%s)", r.table.noun, r.id, strings.Join(all, ", "))
 }
 
-// show returns a value as it may be shown on a terminal, whatever is in it.
+// show returns a value in a form that is safe to print on a terminal.
 func show(v sql.NullString) string {
 	switch text := v.String; {
 	case !v.Valid:
@@ -203,36 +204,38 @@ func show(v sql.NullString) string {
 	}
 }
 
-// refuse notes why a row does not come over, in words that follow "it".
-func (g *source) refuse(r *row, why string, args ...any) {
-	r.why = fmt.Sprintf(why, args...)
-	g.refused = append(g.refused, r)
+// reject marks a row as one that cannot be imported. reason continues a sentence whose
+// subject is the row.
+func (g *source) reject(r *row, reason string, args ...any) {
+	r.reason = fmt.Sprintf(reason, args...)
+	g.rejected = append(g.rejected, r)
 }
 
-// refuseAlone is refuse for a row that nothing else in the report names.
-func (g *source) refuseAlone(r *row, why string, args ...any) {
-	g.refuse(r, why, args...)
-	g.report.Refused = append(g.report.Refused, fmt.Sprintf("%s %s", r, r.why))
+// rejectAndReport rejects a row and adds it to the report.
+func (g *source) rejectAndReport(r *row, reason string, args ...any) {
+	g.reject(r, reason, args...)
+	g.report.Rejected = append(g.report.Rejected, fmt.Sprintf("%s %s", r, r.reason))
 }
 
-// note tells of a row that comes over.
+// note adds a note about an imported row to the report.
 func (g *source) note(r *row, name, text string, args ...any) {
 	g.report.Notes = append(g.report.Notes, fmt.Sprintf("%s %d, %q, %s", r.table.noun, r.id, name, fmt.Sprintf(text, args...)))
 }
 
+// takeUsers converts the rows of table users. It rejects those that cannot be imported.
 func (g *source) takeUsers(users *table) {
 	names := map[string]int64{}
 	for _, r := range users.rows {
 		u := user{row: r, name: r.get("username"), hash: r.get("password")}
 		switch other, taken := names[u.name]; {
 		case r.id < 1:
-			g.refuseAlone(r, "has an id that none can have here: ids begin at 1")
+			g.rejectAndReport(r, "has an id that none can have here: ids begin at 1")
 		case u.name == "":
-			g.refuseAlone(r, "has no name")
+			g.rejectAndReport(r, "has no name")
 		case !utf8.ValidString(u.name):
-			g.refuseAlone(r, "has a name that is not UTF-8 text")
+			g.rejectAndReport(r, "has a name that is not UTF-8 text")
 		case taken:
-			g.refuseAlone(r, "has the name of user %d", other)
+			g.rejectAndReport(r, "has the name of user %d", other)
 		default:
 			names[u.name] = r.id
 			g.takeUser(u)
@@ -240,10 +243,11 @@ func (g *source) takeUsers(users *table) {
 	}
 }
 
+// takeUser imports u and notes what changes for them.
 func (g *source) takeUser(u user) {
 	switch {
 	case strings.TrimSpace(u.name) != u.name || strings.ContainsRune(u.name, 0):
-		g.note(u.row, u.name, "cannot sign in, here as there, because of spaces around the name or a null character in it")
+		g.note(u.row, u.name, "cannot sign in, as in the first implementation, because of spaces around the name or a null character in it")
 	case g.opts.UsernameProblem(u.name) != "":
 		g.note(u.row, u.name, "keeps and may use a name that no new user can have: %s", g.opts.UsernameProblem(u.name))
 	}
@@ -263,7 +267,7 @@ func (g *source) takeUser(u user) {
 	}
 	joined, ok := parseTime(u.get("date_joined"))
 	if !ok {
-		g.note(u.row, u.name, "has a date_joined that cannot be read, %q: now is taken for it", u.get("date_joined"))
+		g.note(u.row, u.name, "has an invalid date_joined, %q, and gets the current time instead", u.get("date_joined"))
 		joined = time.Now()
 	}
 	u.joined = joined.Unix()
@@ -274,50 +278,53 @@ func (g *source) takeUser(u user) {
 		}
 	}
 	if len(lost) > 0 {
-		g.note(u.row, u.name, "loses what users do not have here: %s", strings.Join(lost, ", "))
+		g.note(u.row, u.name, "loses data that onenow does not store: %s", strings.Join(lost, ", "))
 	}
 	if u.get("is_staff") == "1" || u.get("is_superuser") == "1" {
-		g.note(u.row, u.name, "was an administrator there and is a user like all others here")
+		g.note(u.row, u.name, "was an administrator in the first implementation and is an ordinary user in onenow")
 	}
 	g.users = append(g.users, u)
 }
 
-// The API's limits of what is typed in anew (server/vehicles.go), which what
-// comes over may exceed.
+// The API's limits for new vehicles, in characters; see server/vehicles.go. Imported
+// vehicles may exceed them.
 const (
 	longestName  = 50
 	longestPlate = 20
 )
 
+// takeVehicles converts the rows of table vehicles. It rejects those that cannot be
+// imported.
 func (g *source) takeVehicles(vehicles, users *table) {
 	plates := map[[2]string]*row{} // by owner and plate
 	for _, r := range vehicles.rows {
 		v := &vehicle{row: r, Vehicle: db.Vehicle{Make: r.get("make"), Model: r.get("model"), Plate: r.get("plate")}}
-		owner, why := parent(users, r, "user_id")
+		owner, reason := parent(users, r, "user_id")
 		year, err := strconv.Atoi(r.get("year"))
 		key := [2]string{r.get("user_id"), db.PlateKey(v.Plate)}
 		switch other := plates[key]; {
-		case why != "":
-			g.refuseAlone(r, "%s", why)
+		case reason != "":
+			g.rejectAndReport(r, "%s", reason)
 		case v.Make == "" || v.Model == "" || v.Plate == "":
-			g.refuseAlone(r, "has no make, model or plate")
+			g.rejectAndReport(r, "has no make, model or plate")
 		case !utf8.ValidString(v.Make + v.Model + v.Plate):
-			g.refuseAlone(r, "has a make, model or plate that is not UTF-8 text")
+			g.rejectAndReport(r, "has a make, model or plate that is not UTF-8 text")
 		case err != nil || year < 1886 || year > 9999:
-			g.refuseAlone(r, "has a year that is not a whole number from 1886 to 9999")
+			g.rejectAndReport(r, "has a year that is not a whole number from 1886 to 9999")
 		case other != nil:
-			g.refuseAlone(r, "has the plate, letter case aside, of %s", other)
+			g.rejectAndReport(r, "has the plate, letter case aside, of %s", other)
 		default:
 			v.owner, v.Year, plates[key] = owner.id, year, r
 			if what := v.oddity(g.year + 1); what != "" {
-				g.note(r, v.Plate, "keeps its %s as it is, which could not be typed in anew", what)
+				g.note(r, v.Plate, "keeps its %s, which the API would not accept for a new vehicle", what)
 			}
 			g.vehicles = append(g.vehicles, v)
 		}
 	}
 }
 
-// oddity names what the API would not take of v as it is, "" for nothing.
+// oddity returns the names of the fields of v that the API would not accept for a new
+// vehicle, or "" if there are none.
 func (v *vehicle) oddity(lastYear int) string {
 	var odd []string
 	for _, f := range []struct {
@@ -334,7 +341,8 @@ func (v *vehicle) oddity(lastYear int) string {
 	return strings.Join(odd, " and ")
 }
 
-// parent returns the row that r's column refers to, or why r cannot come over.
+// parent returns the row that r's column refers to, or the reason why r cannot be
+// imported.
 func parent(t *table, r *row, column string) (*row, string) {
 	id, err := strconv.ParseInt(r.get(column), 10, 64)
 	p := t.byID[id]
@@ -343,8 +351,8 @@ func parent(t *table, r *row, column string) (*row, string) {
 		return nil, "has an id that none can have here: ids begin at 1"
 	case err != nil || p == nil:
 		return nil, fmt.Sprintf("refers to %s %s, which does not exist", t.noun, show(r.values[slices.Index(r.table.columns, column)]))
-	case p.why != "":
-		return nil, fmt.Sprintf("refers to %s %d, which does not come over", t.noun, id)
+	case p.reason != "":
+		return nil, fmt.Sprintf("refers to %s %d, which cannot be imported", t.noun, id)
 	}
 	return p, ""
 }

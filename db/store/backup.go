@@ -13,32 +13,33 @@ import (
 	"time"
 )
 
-// Progress is told once a second how many bytes of about how many have been
-// copied. It may be nil.
+// Progress is called once a second with the number of bytes copied and the
+// estimated total. A nil Progress is not called.
 type Progress func(done, total int64)
 
-// Backup writes a copy of the database, as it is now, to dest: a file that is
-// whole, checked, on disk, and readable by its owner only, or no file. Reads and
-// writes go on. If dest exists, it is an error unless replace is set, which puts the
-// copy in its place when it is done. A copy of rows that refer to rows that do not
-// exist is a good copy; the log warns of them.
+// Backup writes a copy of the database, as it is now, to the file dest. The copy is
+// checked, synced to disk, and readable by its owner only; after an error, dest is
+// as it was. Reads and writes continue during the backup. If dest exists, Backup
+// fails unless replace is set; then the finished copy replaces dest. Rows that refer
+// to rows that do not exist do not make Backup fail: it copies them and logs a
+// warning.
 func (s *Store) Backup(ctx context.Context, dest string, replace bool, progress Progress) error {
-	there, err := os.Stat(dest)
+	existing, err := os.Stat(dest)
 	switch {
 	case dest == "":
-		return errors.New("no file is named to back up to")
-	case err == nil && os.SameFile(there, s.identity):
+		return errors.New("the name of the backup is empty: name a file to write")
+	case err == nil && os.SameFile(existing, s.identity):
 		return fmt.Errorf("%s is the database itself: name another file", dest)
-	case err == nil && there.IsDir():
+	case err == nil && existing.IsDir():
 		return fmt.Errorf("%s is a folder: name a file in it", dest)
-	case err == nil && !there.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file: name another, or use - for standard output", dest)
+	case err == nil && !existing.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file: name another file, or use - for standard output", dest)
 	}
 	return s.withBackupConn(ctx, func(conn *sql.Conn) error { return s.writeCopy(ctx, conn, dest, replace, progress) })
 }
 
-// BackupTo is Backup to w. The copy is made in the folder of the database first, and
-// has no name any more when w gets its first byte.
+// BackupTo writes a copy of the database to w. It first makes and checks the copy in
+// the database's folder, and removes the name of that file before it writes to w.
 func (s *Store) BackupTo(ctx context.Context, w io.Writer, progress Progress) error {
 	var f *os.File
 	err := s.withBackupConn(ctx, func(conn *sql.Conn) error {
@@ -60,8 +61,8 @@ func (s *Store) BackupTo(ctx context.Context, w io.Writer, progress Progress) er
 	return nil
 }
 
-// withBackupConn calls do with a connection of its own: the writer's is for writing,
-// and the readers' cannot.
+// withBackupConn calls do with a new connection: a backup would block the writing
+// connection, and the reading connections cannot run VACUUM INTO.
 func (s *Store) withBackupConn(ctx context.Context, do func(*sql.Conn) error) error {
 	pool, err := sql.Open("sqlite", dsn(s.real))
 	if err != nil {
@@ -76,10 +77,10 @@ func (s *Store) withBackupConn(ctx context.Context, do func(*sql.Conn) error) er
 	return do(conn)
 }
 
-// writeCopy is Backup through the connection conn.
+// writeCopy is Backup on the connection conn.
 func (s *Store) writeCopy(ctx context.Context, conn *sql.Conn, dest string, replace bool, progress Progress) error {
 	if _, err := os.Lstat(dest); err == nil && !replace {
-		return fmt.Errorf("%s exists already: name another file, or use --force to replace it", dest)
+		return fmt.Errorf("%s already exists: name another file, or use --force to replace it", dest)
 	}
 	tmp, err := s.makeCopy(ctx, conn, dest, progress)
 	if err != nil {
@@ -97,8 +98,8 @@ func (s *Store) writeCopy(ctx context.Context, conn *sql.Conn, dest string, repl
 	return SyncFolder(filepath.Dir(dest))
 }
 
-// makeCopy makes a copy of the database for dest, beside it, under a name that the
-// caller removes. The copy is checked, and on disk.
+// makeCopy writes a copy of the database to a temporary file in the folder of dest,
+// checks it, and syncs it to disk. The caller removes the temporary file.
 func (s *Store) makeCopy(ctx context.Context, conn *sql.Conn, dest string, progress Progress) (_ *tempFile, err error) {
 	tmp, err := newTempFile(dest)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Store) makeCopy(ctx context.Context, conn *sql.Conn, dest string, progr
 	if err := s.verify(ctx, tmp.Name()); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
-		return nil, fmt.Errorf("the copy of the database for %s is damaged, and so may the database be: %w", dest, err)
+		return nil, fmt.Errorf("the copy of the database for %s is damaged, and the database may be damaged, too: run onenow check: %w", dest, err)
 	}
 	if err := tmp.Sync(); err != nil {
 		return nil, Cannot("write", dest, err)
@@ -131,40 +132,42 @@ func (s *Store) makeCopy(ctx context.Context, conn *sql.Conn, dest string, progr
 	return tmp, nil
 }
 
-// verify checks that the copy at path is sound, and warns of what is not as it
-// should be in its rows.
+// verify returns an error if the copy at path is damaged. It logs a warning if rows
+// of the copy refer to rows that do not exist.
 func (s *Store) verify(ctx context.Context, path string) error {
 	pool, err := openImmutable(path)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	damages, err := damage(ctx, pool)
+	problems, err := damage(ctx, pool)
 	if err != nil {
 		return err
 	}
-	if len(damages) > 0 {
-		return errors.New(damages[0])
+	if len(problems) > 0 {
+		return errors.New(problems[0])
 	}
 	orphans, err := orphans(ctx, pool)
 	if err != nil {
 		return err
 	}
 	if len(orphans) > 0 {
-		s.log.Warn("rows of the database refer to rows that do not exist; the backup is a faithful copy, and onenow check lists them", "rows", len(orphans), "first", orphans[0])
+		s.log.Warn("rows of the database refer to rows that do not exist; the backup has them, too; list them with onenow check", "rows", len(orphans), "first", orphans[0])
 	}
 	return nil
 }
 
-// tempFile is a file under a name of its own, locked while its maker lives.
+// tempFile is a temporary file. The process that made it holds a lock on it until
+// the process closes it or dies.
 type tempFile struct{ *os.File }
 
-const tempMark = ".new-" // in the name of a tempFile, behind the name of the file that it is for
+// tempInfix is in the name of a tempFile, after the name of its destination.
+const tempInfix = ".new-"
 
-// newTempFile makes a file beside dest, of mode 0600, and removes those for dest
-// that a dead process has left.
+// newTempFile creates a temporary file for dest in the folder of dest, of mode 0600.
+// It removes the temporary files for dest that dead processes have left.
 func newTempFile(dest string) (*tempFile, error) {
-	prefix := filepath.Base(dest) + tempMark
+	prefix := filepath.Base(dest) + tempInfix
 	removeLeftovers(filepath.Dir(dest), func(name string) bool { return strings.HasPrefix(name, prefix) })
 	for {
 		f, err := os.CreateTemp(filepath.Dir(dest), prefix+"*")
@@ -174,43 +177,43 @@ func newTempFile(dest string) (*tempFile, error) {
 		t := &tempFile{f}
 		if err := lockFile(f); err == nil && t.hasName() {
 			return t, nil
-		} else if err == nil { // another process took it for a dead one's
+		} else if err == nil { // before the lock, another process removed it as the file of a dead process
 			f.Close()
 			continue
 		}
-		return t, nil // a file system without locks
+		return t, nil // the file system has no locks
 	}
 }
 
-// hasName reports whether the file can still be found by its name.
+// hasName reports whether the file's name still leads to this file.
 func (t *tempFile) hasName() bool {
-	ours, err1 := t.Stat()
-	there, err2 := os.Stat(t.Name())
-	return err1 == nil && err2 == nil && os.SameFile(ours, there)
+	opened, err1 := t.Stat()
+	named, err2 := os.Stat(t.Name())
+	return err1 == nil && err2 == nil && os.SameFile(opened, named)
 }
 
-// remove removes the file's name, and that of a journal, and closes it.
+// remove closes the file and removes it and its journal.
 func (t *tempFile) remove() {
 	t.Close()
 	os.Remove(t.Name())
-	os.Remove(t.Name() + "-journal") // of a copy that was interrupted
+	os.Remove(t.Name() + "-journal") // an interrupted copy leaves one
 }
 
-// removeLeftovers removes the tempFiles in a folder, among those whose name is
-// chosen, that dead processes have left.
-func removeLeftovers(dir string, chosen func(name string) bool) {
+// removeLeftovers removes the temporary files in a folder that dead processes have
+// left and whose names match.
+func removeLeftovers(dir string, match func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return // making a file there will tell why
+		return // the caller creates a file there next and gets the same error
 	}
 	for _, e := range entries {
-		if chosen(e.Name()) {
+		if match(e.Name()) {
 			removeIfDead(filepath.Join(dir, e.Name()))
 		}
 	}
 }
 
-// removeIfDead removes a tempFile if the process that made it is dead.
+// removeIfDead removes a temporary file if the process that made it is dead.
 func removeIfDead(path string) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -224,15 +227,14 @@ func removeIfDead(path string) {
 	t.remove()
 }
 
-// databaseSize returns how large the database is, in bytes, or 0 if that is not
-// known.
+// databaseSize returns the size of the database in bytes, or 0 if it is not known.
 func databaseSize(ctx context.Context, conn *sql.Conn) int64 {
 	var size int64
 	_ = conn.QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&size)
 	return size
 }
 
-// watchSize tells progress the size of f once a second until done.
+// watchSize calls progress with the size of f once a second until done is closed.
 func watchSize(f *os.File, total int64, progress Progress, done <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -16,19 +16,19 @@ import (
 // Report is what Check finds in a file.
 type Report struct {
 	Version  int
-	Problems []string // what is wrong, a sentence each; empty if the file is sound
-	Warnings []string // what the owner should know although nothing is wrong, a sentence each
+	Problems []string // one sentence for each problem; empty if the file is sound
+	Warnings []string // sentences for the owner of the file; a sound file may have some
 }
 
-// Check reads the whole database file at path and reports what is wrong with it:
-// damage, broken references, the problems of its Format, a schema that is not that
-// of its version. If the file is sound, it calls count, unless that is nil, with a
-// connection to it. It leaves the file as it was. A file that is not onenow's, or a
-// newer onenow's, is an error.
+// Check reads the whole database file at path and reports its problems: damage,
+// references to rows that do not exist, the problems that f.Problems lists, and a
+// schema that differs from f.Schema. If the file is not damaged and count is not nil,
+// Check calls count with a connection to the file. Check does not change the file. It
+// returns an error for a file that is not onenow's or that a newer onenow has written.
 func Check(ctx context.Context, path string, f Format, count func(*sql.DB) error) (Report, error) {
 	var r Report
 	named := path
-	path, err := Resolve(named) // what lies beside it lies beside the real one
+	path, err := Resolve(named) // the -wal file is next to the file itself, not next to a link
 	if err != nil {
 		return r, err
 	}
@@ -41,7 +41,7 @@ func Check(ctx context.Context, path string, f Format, count func(*sql.DB) error
 	}
 	file.Close()
 	open := openImmutable
-	if _, err := os.Stat(path + "-wal"); err == nil { // in use, or left by a crash
+	if _, err := os.Stat(path + "-wal"); err == nil { // the file is in use, or its process has crashed
 		open = openReadOnly
 	}
 	pool, err := open(path)
@@ -59,7 +59,7 @@ func Check(ctx context.Context, path string, f Format, count func(*sql.DB) error
 		return r, fmt.Errorf("check %s: %w", path, err)
 	}
 	if len(r.Problems) > 0 {
-		return r, nil // no query can be trusted
+		return r, nil // queries on a damaged file may return anything
 	}
 	lists := []func(context.Context, *sql.DB) ([]string, error){orphans}
 	if r.Version == f.Version() {
@@ -83,10 +83,11 @@ func Check(ctx context.Context, path string, f Format, count func(*sql.DB) error
 	return r, nil
 }
 
-// openImmutable opens a file that nobody writes, and makes no other beside it.
+// openImmutable opens a file that no program writes. SQLite then creates no -wal and
+// -shm files next to it.
 func openImmutable(path string) (*sql.DB, error) { return openForReading(path, "immutable=1") }
 
-// openReadOnly opens a file that others may be writing.
+// openReadOnly opens a file that other programs may be writing.
 func openReadOnly(path string) (*sql.DB, error) { return openForReading(path, "mode=ro") }
 
 func openForReading(path, query string) (*sql.DB, error) {
@@ -103,11 +104,11 @@ func openForReading(path, query string) (*sql.DB, error) {
 	return pool, nil
 }
 
-// damage lists what SQLite finds wrong with a file.
+// damage lists the problems that SQLite's integrity check finds in a file.
 func damage(ctx context.Context, pool *sql.DB) ([]string, error) {
 	problems, err := Column(ctx, pool, "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'")
 	if err != nil {
-		// A file may be too broken for even that.
+		// The file may be too damaged for the check itself.
 		return []string{err.Error()}, nil
 	}
 	return problems, nil
@@ -118,7 +119,7 @@ func orphans(ctx context.Context, pool *sql.DB) ([]string, error) {
 	return Column(ctx, pool, `SELECT format('row %d of %s refers to a row of %s that does not exist', rowid, "table", parent) FROM pragma_foreign_key_check`)
 }
 
-// compareSchema lists how the schema of a file differs from f.Schema.
+// compareSchema lists the differences between the schema of a file and f.Schema.
 func (f Format) compareSchema(ctx context.Context, pool *sql.DB) ([]string, error) {
 	fresh, err := sql.Open("sqlite", "file::memory:")
 	if err != nil {
@@ -153,10 +154,9 @@ func (f Format) compareSchema(ctx context.Context, pool *sql.DB) ([]string, erro
 	return differences, nil
 }
 
-// definitions returns the SQL of each table, index and trigger, by kind and
-// name, in one spelling: a table that ALTER TABLE has changed keeps the spaces
-// and comments of before. SQLite's own tables (sqlite_stat1, say) are its own
-// affair.
+// definitions returns the SQL of each table, index and trigger, keyed by kind and
+// name. It removes comments, quotes and extra spaces, because ALTER TABLE changes
+// them. It leaves out SQLite's own tables, such as sqlite_stat1.
 func definitions(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 	rows, err := pool.QueryContext(ctx, "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
 	if err != nil {
@@ -181,7 +181,7 @@ var (
 	punctuation = regexp.MustCompile(` ?([(),]) ?`)
 )
 
-// Column returns the one text column of a query.
+// Column returns the rows of a query that has one text column.
 func Column(ctx context.Context, pool *sql.DB, query string) ([]string, error) {
 	rows, err := pool.QueryContext(ctx, query)
 	if err != nil {

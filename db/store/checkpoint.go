@@ -8,81 +8,81 @@ import (
 	"time"
 )
 
-// When the checkpointer works. Variables for the tests' sake.
+// The times and WAL sizes at which the checkpointer runs.
 var (
-	// The log is moved into the file, and emptied, once nobody has written for
-	// quiet: the file is complete then whatever happens to us, and what lies
-	// beside it can do no harm to a copy that is put in its place.
-	quiet = 100 * time.Millisecond
+	// After truncateAfter without a write, the WAL is copied into the file and
+	// emptied. Then the file is complete even if this process is killed, and no
+	// WAL is left that SQLite could apply to a backup restored in its place.
+	truncateAfter = 100 * time.Millisecond
 
-	// Or it is moved once it is this long, so that reading through it stays
-	// fast: SQLite's own default.
-	longLog = 1000 // pages
+	// During continuous writing, the WAL is copied into the file whenever it has
+	// this many pages, so that reads stay fast. 1000 is SQLite's default.
+	passivePages = 1000 // pages
 
-	// While another program has the file open, the log stays where it is until the
-	// file has been open for patience, or the log is this long.
-	patience = 10 * time.Minute
-	hugeLog  = (256 << 20) / pageSize // pages
+	// While another program has the file open, there is no checkpoint until the
+	// file has been open for forceAfter, or the WAL has forcePages pages.
+	forceAfter = 10 * time.Minute
+	forcePages = (256 << 20) / pageSize // pages
 )
 
 const (
 	pageSize = 4096
 
-	busyPoll = 20 * time.Millisecond // how often to look while there are writes
-	idlePoll = time.Second           // how often to ask for the lease while there are none
+	busyPoll = 20 * time.Millisecond // the interval between checks during writes
+	idlePoll = time.Second           // the interval between attempts to get the lease without writes
 
-	// How long to wait for readers and copies that are in the way: below the
-	// 45 seconds after which the kernel stops waiting for us.
+	// How long to wait for readers and copies that block a checkpoint. It is less
+	// than the 45 seconds after which the kernel breaks the lease.
 	maxWait = 10 * time.Second
 
 	peerWait = time.Second // how long to wait for other programs that have the database open
 )
 
-// checkpointer moves commits from the log into the file, at times when nobody is
-// copying the file; see lease. It holds the lease from the first write until the
-// log is empty again. From then on the file is complete, and a program that opens
-// it need not wait.
+// checkpointer runs the checkpoints: it copies commits from the WAL (the -wal file)
+// into the database file while no other program has that file open; see lease. It
+// holds the lease from the first write until the WAL is empty again. While the WAL
+// is empty, the file is complete, and a program can open it without waiting.
 type checkpointer struct {
-	writer *writer
-	log    *slog.Logger
-	lease  *lease
-	leases bool // whether there are leases here; if not, any time is good
+	writer     *writer
+	log        *slog.Logger
+	lease      *lease
+	leasesWork bool // whether leases work here; if not, a checkpoint may run at any time
 
 	mu       sync.Mutex // never held while waiting for the writer
 	held     bool       // whether this process holds the lease
-	empty    bool       // whether the log is empty, so that the lease is not needed
-	released time.Time  // when the lease was given back or lost, or a checkpoint went ahead without it
+	walEmpty bool       // whether the WAL is empty, so that the lease is not needed
+	released time.Time  // when the lease was last released or lost, or a checkpoint ran without it
 
 	wrote   chan struct{}
 	quit    chan struct{}
 	stopped chan struct{}
 }
 
-func newCheckpointer(w *writer, l *lease, leases bool, log *slog.Logger) *checkpointer {
+func newCheckpointer(w *writer, l *lease, leasesWork bool, log *slog.Logger) *checkpointer {
 	c := &checkpointer{
-		writer: w, log: log, lease: l, leases: leases,
+		writer: w, log: log, lease: l, leasesWork: leasesWork,
 		released: time.Now(),
 		wrote:    make(chan struct{}, 1),
 		quit:     make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
-	c.take() // the log may hold something from last time
+	c.acquireLease() // the WAL may hold commits of an earlier process
 	go c.run()
 	return c
 }
 
-// beforeWrite must be called before each transaction, and after other processes'
-// writes.
+// beforeWrite must be called before each transaction, and after a write of another
+// process.
 func (c *checkpointer) beforeWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.empty {
-		c.empty = false
-		c.held, c.released = c.leases && c.lease.take(), time.Now()
+	if c.walEmpty {
+		c.walEmpty = false
+		c.held, c.released = c.leasesWork && c.lease.acquire(), time.Now()
 	}
 }
 
-// afterWrite must be called after each transaction, committed or not.
+// afterWrite must be called after each transaction, committed or rolled back.
 func (c *checkpointer) afterWrite() {
 	select {
 	case c.wrote <- struct{}{}:
@@ -92,26 +92,26 @@ func (c *checkpointer) afterWrite() {
 
 func (c *checkpointer) run() {
 	defer close(c.stopped)
-	look := time.NewTimer(0)
+	check := time.NewTimer(0)
 	var lastWrite time.Time
 	for {
 		select {
 		case <-c.lease.wanted:
-			c.yield()
-			look.Reset(busyPoll)
+			c.yieldLease()
+			check.Reset(busyPoll)
 		case <-c.wrote:
 			if time.Since(lastWrite) > busyPoll {
-				look.Reset(busyPoll)
+				check.Reset(busyPoll)
 			}
 			lastWrite = time.Now()
-		case <-look.C:
-			again, err := c.tend(time.Since(lastWrite))
+		case <-check.C:
+			next, err := c.checkpointIfDue(time.Since(lastWrite))
 			if err != nil {
 				c.log.Warn("a checkpoint failed; it will be tried again, and a copy of the file lacks the newest bookings until then", "error", unavailable(err))
-				again = idlePoll
+				next = idlePoll
 			}
-			if again > 0 {
-				look.Reset(again)
+			if next > 0 {
+				check.Reset(next)
 			}
 		case <-c.quit:
 			return
@@ -119,38 +119,40 @@ func (c *checkpointer) run() {
 	}
 }
 
-// take asks for the lease, if it is needed, and reports whether this process holds
-// it. It may be called at any time. Just after another program has closed the file,
-// the kernel may need a moment before it grants the lease.
-func (c *checkpointer) take() bool {
+// acquireLease asks for the lease, if it is needed, and reports whether this process
+// holds it. It may be called at any time. It tries for about a millisecond, because
+// the kernel may grant the lease only a moment after another program has closed the
+// file.
+func (c *checkpointer) acquireLease() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for try := 0; c.leases && !c.held && !c.empty && try < 20; try++ {
-		if c.held = c.lease.take(); !c.held {
+	for try := 0; c.leasesWork && !c.held && !c.walEmpty && try < 20; try++ {
+		if c.held = c.lease.acquire(); !c.held {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
 	return c.held
 }
 
-// release gives the lease back, if it is held; empty says whether the log is.
-func (c *checkpointer) release(empty bool) {
+// releaseLease releases the lease, if it is held. walEmpty says whether the WAL is
+// empty.
+func (c *checkpointer) releaseLease(walEmpty bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held {
-		c.lease.give()
+		c.lease.release()
 	}
-	c.held, c.empty, c.released = false, empty, time.Now()
+	c.held, c.walEmpty, c.released = false, walEmpty, time.Now()
 }
 
-// state says whether the file may be written. It may while the lease is held,
-// wanted or not, because then nobody else has the file open; and always on systems
-// without leases. The kernel takes a lease away from a process that does not answer
-// for long.
+// state tells whether a checkpoint may write to the file. It may in the states
+// leaseHeld and leaseWanted, because then no other program has the file open. Where
+// leases do not work, the state is always leaseHeld. The kernel breaks the lease of
+// a process that does not release it in time.
 func (c *checkpointer) state() leaseState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.leases {
+	if !c.leasesWork {
 		return leaseHeld
 	}
 	if !c.held {
@@ -158,57 +160,59 @@ func (c *checkpointer) state() leaseState {
 	}
 	state := c.lease.state()
 	if state == leaseLost {
-		c.lease.give() // what is left of it
+		c.lease.release() // the kernel may have kept a read lease
 		c.held, c.released = false, time.Now()
-		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
+		c.log.Warn("the kernel did not wait for a checkpoint before another program opened the database file; a copy that this program makes now may lack the newest bookings: make another copy")
 	}
 	return state
 }
 
-// yield completes the file, then lets in the program that waits to open it.
-func (c *checkpointer) yield() {
+// yieldLease checkpoints the whole WAL, then releases the lease, so that the program
+// that waits to open the file can open it.
+func (c *checkpointer) yieldLease() {
 	for deadline := time.Now().Add(maxWait); ; time.Sleep(time.Millisecond) {
 		if c.writer.store.checkContents() != nil {
-			c.release(true) // the log is not of this file
+			c.releaseLease(true) // the WAL does not belong to this file
 			return
 		}
-		if c.state() != leaseWanted { // the signal was about another file, or came too late
+		if c.state() != leaseWanted { // the signal was for another file, or was late
 			return
 		}
-		done, err := c.moveAll()
+		done, err := c.checkpointAll()
 		if done {
 			return
 		}
 		if err == nil && time.Now().Before(deadline) {
-			continue // readers of an older state hold it back, but not long
+			continue // reads of an older snapshot block the checkpoint for a moment
 		}
-		c.log.Warn("a program is opening the database file, and a copy it makes now may lack the newest bookings", "error", unavailable(err))
-		c.release(false)
+		c.log.Warn("a program opened the database file before a checkpoint was done; a copy that it makes now may lack the newest bookings: make another copy", "error", unavailable(err))
+		c.releaseLease(false)
 		return
 	}
 }
 
-// moveAll moves all of the log into the file and gives the lease back, between
-// two writes. It reports whether it could.
-func (c *checkpointer) moveAll() (bool, error) {
+// checkpointAll copies the whole WAL into the file and releases the lease, with no
+// write in between. It reports whether it has done so; if not, it still holds the
+// lease.
+func (c *checkpointer) checkpointAll() (bool, error) {
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
 	length, moved, err := c.writer.checkpoint("PASSIVE")
 	if err != nil || moved < length {
 		return false, err
 	}
-	c.release(false)
+	c.releaseLease(false)
 	return true, nil
 }
 
-// tend checkpoints if it is time to, and returns when to look again: 0 is after
-// the next write.
-func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
-	c.take()
+// checkpointIfDue runs a checkpoint if one is due. It returns the time until the
+// next check; 0 means that no check is needed before the next write.
+func (c *checkpointer) checkpointIfDue(sinceWrite time.Duration) (time.Duration, error) {
+	c.acquireLease()
 	c.writer.mu.Lock()
 	defer c.writer.mu.Unlock()
 	if c.writer.store.checkContents() != nil {
-		c.release(true) // for good: the log is not of this file
+		c.releaseLease(true) // forever: the WAL does not belong to this file
 		return 0, nil
 	}
 	length, moved, err := c.writer.checkpoint("NOOP")
@@ -216,18 +220,18 @@ func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 		return 0, err
 	}
 	if length == 0 {
-		c.release(true)
+		c.releaseLease(true)
 		return 0, nil
 	}
 	pending := length - moved
 	switch c.state() {
-	case leaseWanted: // the signal will call yield
+	case leaseWanted: // run will call yieldLease for the signal
 		return busyPoll, nil
 	case leaseHeld:
 		switch {
-		case sinceWrite >= quiet:
+		case sinceWrite >= truncateAfter:
 			_, _, err = c.writer.checkpoint("TRUNCATE")
-		case pending >= longLog:
+		case pending >= passivePages:
 			_, _, err = c.writer.checkpoint("PASSIVE")
 		}
 		return busyPoll, err
@@ -238,24 +242,25 @@ func (c *checkpointer) tend(sinceWrite time.Duration) (time.Duration, error) {
 	c.mu.Lock()
 	open := time.Since(c.released)
 	c.mu.Unlock()
-	if open >= patience || length >= hugeLog && open >= maxWait {
-		c.log.Warn("another program has had the database file open for long; a copy it is still making may be unusable", "for", open.Round(time.Second))
+	if open >= forceAfter || length >= forcePages && open >= maxWait {
+		c.log.Warn("another program has had the database file open for long, and a checkpoint can no longer wait; a copy that this program is still making may be damaged: check the copy with onenow check", "for", open.Round(time.Second))
 		_, _, err = c.writer.checkpoint("PASSIVE")
-		c.release(false)
+		c.releaseLease(false)
 	}
 	return busyPoll, err
 }
 
-// errLogStays is returned when the log had to be left beside the file.
-var errLogStays = errors.New("another program has the database file open and may be copying it: the newest data stays in the -wal file beside it until onenow runs again")
+// errWALStays is returned when a process ends without the last checkpoint.
+var errWALStays = errors.New("another program has the database file open and may be copying it: the newest data stays in the -wal file next to it until onenow runs again; do not remove that file")
 
-// stop ends the checkpointer, after the last write, and moves the log into the
-// file. It reports whether SQLite may close the file, which would move the log as
-// well: not while another program copies the file. stop waits for the copy, for
-// some seconds.
+// stop stops the checkpointer and runs the last checkpoint. It must be called after
+// the last write. It reports whether the caller may close SQLite's connections: a
+// close runs a checkpoint, which must not happen while another program copies the
+// file. stop waits up to maxWait for a copy to end.
 //
-// Of several processes that stop at once, one holds the lock and waits until the
-// others are gone. The others leave the log to it, or to the process that serves.
+// If several processes stop at the same time, one of them holds the lock and waits
+// for the others. The others leave the checkpoint to that process, or to the process
+// that serves the file.
 func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 	close(c.quit)
 	<-c.stopped
@@ -264,26 +269,26 @@ func (c *checkpointer) stop(file *os.File) (mayClose bool, err error) {
 	if c.writer.store.checkContents() != nil {
 		return false, nil
 	}
-	c.beforeWrite() // others may have written since the log was empty
+	c.beforeWrite() // another process may have written since the WAL was empty
 	for start := time.Now(); ; time.Sleep(busyPoll) {
 		length, moved, err := c.writer.checkpoint("NOOP")
 		if err != nil {
 			return false, err
 		}
 		if length == moved {
-			return true, nil // nothing is left to move
+			return true, nil // the file has every commit
 		}
-		if c.take(); c.state() != leaseLost { // a program that waits for it waits for this process to end
+		if c.acquireLease(); c.state() != leaseLost { // with leaseWanted, the other program can wait until this process ends
 			_, _, err := c.writer.checkpoint("TRUNCATE")
 			return err == nil, unavailable(err)
 		}
 		switch waited := time.Since(start); {
 		case lockFile(file) != nil:
 			return false, nil
-		case waited > peerWait && c.lease.peers(): // a sqlite3 shell, say, which does it when it ends
+		case waited > peerWait && c.lease.otherConnections(): // such as a sqlite3 shell, which runs a checkpoint when it ends
 			return false, nil
 		case waited > maxWait:
-			return false, errLogStays
+			return false, errWALStays
 		}
 	}
 }

@@ -19,14 +19,14 @@ const (
 	codeUnavailable = "storage_unavailable"
 )
 
-// Unavailable says, in words written for users, why the file could not be read or
-// written: the disk, another process, or damage.
+// Unavailable is the error for a file that could not be read or written because of
+// the disk, another process, or damage. Its message is written for users.
 type Unavailable struct {
 	Code    string // storage_full, storage_busy or storage_unavailable
 	Message string // a sentence
-	Cause   error  // for the log; nil when Message says it all
+	Cause   error  // for the log; may be nil
 
-	damage bool // whether SQLite has found the file damaged
+	damage bool // whether SQLite reports a damaged file
 }
 
 func (e *Unavailable) Error() string {
@@ -41,14 +41,14 @@ func (e *Unavailable) Unwrap() []error { return []error{ErrUnavailable, e.Cause}
 
 const diskFull = "The disk is full: nothing was saved. Free some space, then try again."
 
-// unavailable turns what SQLite and the system report of the disk, of other
-// processes and of damage into an *Unavailable. It leaves every other error as it is.
+// unavailable returns an *Unavailable for an error of SQLite or of the system about
+// the disk, another process, or damage. It returns every other error as it is.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) {
 		return err
 	}
 	e := &Unavailable{Cause: err}
-	if errors.Is(err, syscall.ENOSPC) { // from outside SQLite
+	if errors.Is(err, syscall.ENOSPC) { // from a system call outside SQLite
 		e.Code, e.Message = codeFull, diskFull
 		return e
 	}
@@ -71,7 +71,8 @@ func unavailable(err error) error {
 // IsTrigger reports whether a trigger of the schema has refused a change.
 func IsTrigger(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_TRIGGER }
 
-// IsDamage reports whether SQLite has found a file damaged, or no database.
+// IsDamage reports whether err is SQLite's error for a damaged file, or for a file
+// that is not a database.
 func IsDamage(err error) bool {
 	c := code(err) & 0xff
 	return c == sqlite3.SQLITE_CORRUPT || c == sqlite3.SQLITE_NOTADB

@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// applicationID marks a file as ours in SQLite's header (PRAGMA
-// application_id): "onow" in ASCII.
+// applicationID marks a file as onenow's in SQLite's header (PRAGMA application_id):
+// "onow" in ASCII.
 const applicationID = 0x6f6e6f77
 
-// openFile opens the database file at path, reads its header, without SQLite,
-// which might write to it, and returns it unless onenow must not touch it.
+// openFile opens the database file at path and checks its header. It returns an error
+// for a file that is not onenow's or that a newer onenow has written. It reads the
+// header without SQLite, because SQLite might write to the file.
 func openFile(path string, flag int, format Format) (*os.File, error) {
 	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
@@ -39,7 +40,8 @@ func openFile(path string, flag int, format Format) (*os.File, error) {
 	return f, nil
 }
 
-// Cannot words an error of the operating system for the owner of the file.
+// Cannot returns an error whose message says, for the owner of the file, that onenow
+// cannot do something with path ("open", "create", "read", …) because of err.
 func Cannot(do, path string, err error) error {
 	var why *fs.PathError
 	if errors.As(err, &why) {
@@ -53,18 +55,19 @@ func Cannot(do, path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("cannot %s %s: the folder %s does not exist", do, path, filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission) && do == "create":
-		return fmt.Errorf("cannot create %s: onenow may not write to the folder %s: let it write there", path, filepath.Dir(path))
+		return fmt.Errorf("cannot create %s: onenow has no permission to write to the folder %s: give it this permission", path, filepath.Dir(path))
 	}
 	return fmt.Errorf("cannot %s %s: %w", do, path, err)
 }
 
-// Resolve returns the absolute name, without links, of the database file at
-// path, which need not exist yet.
+// Resolve returns the absolute name, without links, of the database file at path. The
+// file need not exist yet, but its folder must. Resolve returns an error for a path
+// that is not a regular file.
 func Resolve(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case path == "":
-		return "", errors.New("no database file is named: name one with --db")
+		return "", errors.New("the name of the database file is empty: name a file with --db")
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Lstat(path); err == nil {
 			return "", fmt.Errorf("cannot open %s: it is a link to a file that does not exist", path)
@@ -79,7 +82,7 @@ func Resolve(path string) (string, error) {
 	case info.IsDir():
 		return "", Cannot("open", path, syscall.EISDIR)
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a onenow database: it is no regular file", path)
+		return "", fmt.Errorf("%s is not a onenow database: it is not a regular file", path)
 	}
 	real, err := RealPath(path)
 	if err != nil {
@@ -88,8 +91,8 @@ func Resolve(path string) (string, error) {
 	return real, nil
 }
 
-// RealPath returns the absolute name of path without links. In this order: the
-// working directory may be a name with links itself.
+// RealPath returns the absolute name of path without links. It makes the name absolute
+// first, because the name of the working directory may contain links.
 func RealPath(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -98,11 +101,12 @@ func RealPath(path string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// createFile creates the database file at path if there is none or an empty
-// one, and reports whether it did. The file is made beside path and put in its
-// place when it is whole, so that a crash leaves no half-made one. also, unless
-// nil, is called with its name before that, and may write to it.
-func createFile(ctx context.Context, path string, format Format, also func(path string) error) (bool, error) {
+// createFile creates the database file at path if it does not exist or is empty, and
+// reports whether it has created it. It makes the file under a temporary name in the
+// same folder and renames it when it is complete, so that a crash leaves no incomplete
+// database. If prepare is not nil, it is called with the temporary name before the
+// rename, and may write to the file.
+func createFile(ctx context.Context, path string, format Format, prepare func(path string) error) (bool, error) {
 	missing, empty, err := isMissing(path)
 	if err != nil || !missing {
 		return false, err
@@ -117,12 +121,12 @@ func createFile(ctx context.Context, path string, format Format, also func(path 
 			os.Remove(tmp.Name() + ending)
 		}
 	}()
-	// Whole or not at all: a signal must not end it in between.
+	// A signal must not interrupt this.
 	if err := fill(context.WithoutCancel(ctx), tmp.Name(), format); err != nil {
 		return false, fmt.Errorf("create %s: %w", path, unavailable(err))
 	}
-	if also != nil {
-		if err := also(tmp.Name()); err != nil {
+	if prepare != nil {
+		if err := prepare(tmp.Name()); err != nil {
 			return false, err
 		}
 	}
@@ -130,9 +134,9 @@ func createFile(ctx context.Context, path string, format Format, also func(path 
 		return replaceEmpty(tmp.Name(), path)
 	}
 	if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return false, nil // another onenow was faster
+		return false, nil // another onenow has just created it
 	} else if err != nil {
-		err = os.Rename(tmp.Name(), path) // a file system without links
+		err = os.Rename(tmp.Name(), path) // the file system has no links
 	}
 	if err != nil {
 		return false, Cannot("create", path, err)
@@ -140,8 +144,9 @@ func createFile(ctx context.Context, path string, format Format, also func(path 
 	return true, SyncFolder(filepath.Dir(path))
 }
 
-// isMissing reports whether there is no database file at path, or an empty one,
-// so that one may be made.
+// isMissing reports whether the database file at path does not exist or is empty, so
+// that it may be created. If a -wal or -journal file of another database is next to
+// it, isMissing returns an error.
 func isMissing(path string) (missing, empty bool, err error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > 0 {
@@ -150,36 +155,36 @@ func isMissing(path string) (missing, empty bool, err error) {
 	empty = err == nil
 	for _, ending := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(path + ending); err == nil && info.Size() > 0 {
-			// SQLite would take what it holds for a part of the new file.
-			return false, false, fmt.Errorf("%[1]s does not exist or is empty, but %[1]s%[2]s beside it holds data of another: put that database back, or move %[1]s%[2]s away", path, ending)
+			// SQLite would apply its contents to the new file.
+			return false, false, fmt.Errorf("%[1]s does not exist or is empty, but %[1]s%[2]s next to it holds data of another database: put that database back, or move %[1]s%[2]s away", path, ending)
 		}
 	}
 	return true, empty, nil
 }
 
-// replaceEmpty puts the file at tmp in the place of the empty one at path,
-// unless another onenow has done so.
+// replaceEmpty replaces the empty file at path with the file at tmp, and reports
+// whether it has: another onenow may have replaced it before.
 func replaceEmpty(tmp, path string) (bool, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return false, Cannot("open", path, err)
 	}
 	defer f.Close() // which unlocks it
-	for range 500 { // 5 seconds; another onenow has it for milliseconds
+	for range 500 { // 5 seconds; another onenow holds the lock for milliseconds
 		if err = lockFile(f); err == nil {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err != nil {
-		return false, fmt.Errorf("%s is in use by another program", path)
+		return false, fmt.Errorf("%s is in use by another program: stop that program first", path)
 	}
 	locked, err1 := f.Stat()
-	there, err2 := os.Stat(path)
+	current, err2 := os.Stat(path)
 	if err := errors.Join(err1, err2); err != nil {
 		return false, Cannot("open", path, err)
 	}
-	if !os.SameFile(locked, there) || there.Size() > 0 {
+	if !os.SameFile(locked, current) || current.Size() > 0 {
 		return false, nil
 	}
 	if err := os.Rename(tmp, path); err != nil {
@@ -188,8 +193,8 @@ func replaceEmpty(tmp, path string) (bool, error) {
 	return true, SyncFolder(filepath.Dir(path))
 }
 
-// fill makes the empty file at path a database of that format, and leaves nothing
-// in a log.
+// fill writes a new database of that format to the empty file at path. It leaves the
+// WAL empty.
 func fill(ctx context.Context, path string, format Format) error {
 	pool, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
@@ -200,7 +205,7 @@ func fill(ctx context.Context, path string, format Format) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing once committed
+	defer tx.Rollback() // has no effect after the commit
 	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, format.Version())
 	if _, err := tx.ExecContext(ctx, marks+format.Schema); err != nil {
 		return err
@@ -218,12 +223,13 @@ func fill(ctx context.Context, path string, format Format) error {
 		return err
 	}
 	if busy != 0 {
-		return errors.New("somebody is using the file while it is made")
+		return errors.New("another program has opened the new file: stop that program, then try again")
 	}
 	return pool.Close()
 }
 
-// SyncFolder makes a name put into a folder survive a power cut.
+// SyncFolder syncs a folder to disk, so that a file created or renamed in it keeps its
+// name after a power cut. It does nothing on a file system that cannot sync a folder.
 func SyncFolder(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -236,10 +242,10 @@ func SyncFolder(path string) error {
 	return nil
 }
 
-// Populate writes the first rows of a database, or nothing: fill's, in one
-// transaction. It creates the file at path if there is none. It refuses a file that
-// is being served, because other processes' writes would wait for too long. stored
-// reports whether the rows are in the file, which they may be in spite of an error.
+// Populate writes the first rows of a database: it runs fill in one transaction. It
+// creates the file at path if it does not exist. It returns an error for a file that is
+// being served, because the server's writes would have to wait for too long. stored
+// reports whether the rows are in the file; they may be, even with an error.
 func Populate(ctx context.Context, path string, f Format, fill func(*Tx) error) (stored bool, err error) {
 	real, err := Resolve(path)
 	if err != nil {
@@ -249,8 +255,8 @@ func Populate(ctx context.Context, path string, f Format, fill func(*Tx) error) 
 		if _, err := populate(ctx, tmp, f, fill); err != nil {
 			return err
 		}
-		if log, err := os.Stat(tmp + "-wal"); err == nil && log.Size() > 0 {
-			return errLogStays // another program looks at it, before it has its name
+		if wal, err := os.Stat(tmp + "-wal"); err == nil && wal.Size() > 0 {
+			return errWALStays // another program has opened the temporary file
 		}
 		return nil
 	})
@@ -260,7 +266,7 @@ func Populate(ctx context.Context, path string, f Format, fill func(*Tx) error) 
 	return populate(ctx, path, f, fill)
 }
 
-// populate writes the rows of fill to an existing file, or none of them.
+// populate is Populate for an existing file.
 func populate(ctx context.Context, path string, f Format, fill func(*Tx) error) (stored bool, err error) {
 	s, err := Open(ctx, path, f, Options{Serve: true, MustExist: true})
 	if err != nil {
@@ -270,9 +276,9 @@ func populate(ctx context.Context, path string, f Format, fill func(*Tx) error) 
 	return err == nil, errors.Join(err, s.Close())
 }
 
-// Examine calls do with a copy of the database at path, which it does not touch, or
-// not at all if there is none. It refuses a file that is not onenow's, or that is
-// being served.
+// Examine calls do with a temporary copy of the database at path, and does not change
+// the database. If there is no database, it does not call do. It returns an error for a
+// file that is not onenow's or that is being served.
 func Examine(ctx context.Context, path string, f Format, do func(*sql.DB) error) error {
 	real, err := Resolve(path)
 	if err != nil {

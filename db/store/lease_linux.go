@@ -15,42 +15,43 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// A lease makes a plain copy of the database file sound.
+// A lease is a Linux file lease on the database file. It makes a plain copy of the
+// file sound.
 //
-// In WAL mode the file itself changes only while a checkpoint moves commits
-// from the log into it. So a copy is good if no checkpoint runs while it is
-// made, and complete if one ran just before. Linux tells us when: a process
-// that holds a write lease on a file (fcntl(2), F_SETLEASE) has it open alone,
-// and whoever else opens it, cp or any other program, waits in open(2) until
-// the holder, told by SIGIO, gives the lease back. Before it does, it
-// checkpoints; and it does not do so again until it has the lease once more,
-// which the kernel grants when everybody else has closed the file.
+// In WAL mode, the file changes only while a checkpoint copies commits from the WAL
+// into it. So a copy is sound if no checkpoint runs during the copy, and complete if
+// a checkpoint ran just before it. A write lease (fcntl(2), F_SETLEASE) makes this
+// possible: while a process holds the lease, no other program has the file open. If
+// another program opens the file, the kernel sends SIGIO to the holder, and the program
+// waits in open(2) until the holder releases the lease. This process runs a checkpoint
+// before it releases the lease, and no other checkpoint until it holds the lease again.
+// The kernel grants the lease when all other programs have closed the file.
 //
-// The kernel counts open file descriptions, and each connection of SQLite's
-// opens the file for itself. So open is replaced, for SQLite and this one
-// path, by a dup of our own descriptor: all share one description. SQLite
-// reads and writes at offsets and its locks are the process's, so sharing
-// makes no difference to it.
+// The kernel grants a lease only if there is one open file description of the file,
+// but each of SQLite's connections opens the file. So this package replaces SQLite's
+// open for the database's path: it returns a dup of the Store's descriptor, and all
+// share one open file description. SQLite reads and writes at explicit offsets, and its
+// locks belong to the process, so sharing is safe.
 //
-// When to take a lease, and what to do with it, is the checkpointer's to say.
+// The checkpointer decides when to acquire and to release the lease.
 type lease struct {
 	file    *os.File
 	path    string
 	unshare func()
 
-	wanted chan os.Signal // somebody may be waiting to open the file; see state
-	watch  *os.File       // tells when somebody has closed it, by inotify(7)
+	wanted chan os.Signal // gets SIGIO: another program may be waiting to open the file; see state
+	watch  *os.File       // an inotify(7) descriptor that reports when a program closes the file
 }
 
-// newLease prepares a lease on the file at path, its name without links, and
-// shares f with all connections to it from now on. It fails where leases do
-// not work, and shares f even then.
+// newLease prepares a lease on the open file f. path is the file's name without links.
+// From now on, all connections to path share f's descriptor. newLease returns an error
+// where leases do not work, and shares the descriptor even then.
 func newLease(f *os.File, path string) (*lease, error) {
 	l := &lease{file: f, path: path, unshare: share(path, int(f.Fd())), wanted: make(chan os.Signal, 1)}
 	if _, err := l.set(unix.F_WRLCK); err != nil && !errors.Is(err, unix.EAGAIN) {
 		return l, fmt.Errorf("the file system grants no lease: %w", err)
 	}
-	l.give() // until somebody listens
+	l.release() // nothing receives the signal yet
 	signal.Notify(l.wanted, unix.SIGIO)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -63,8 +64,8 @@ func newLease(f *os.File, path string) (*lease, error) {
 	return l, nil
 }
 
-// checkShared fails if no connection has been given our descriptor: SQLite
-// would know the file by another name.
+// checkShared returns an error if no connection shares the descriptor, because SQLite
+// opens the file under another name.
 func (l *lease) checkShared() error {
 	shared.Lock()
 	defer shared.Unlock()
@@ -74,7 +75,7 @@ func (l *lease) checkShared() error {
 	return nil
 }
 
-// watchClosed calls closed whenever somebody closes the file, until l is
+// watchClosed calls closed whenever a program closes the file. It returns when l is
 // closed.
 func (l *lease) watchClosed(closed func()) {
 	events := make([]byte, 4096)
@@ -90,23 +91,23 @@ func (l *lease) set(kind int) (int, error) {
 	return unix.FcntlInt(l.file.Fd(), unix.F_SETLEASE, kind)
 }
 
-// take asks for the lease and reports whether it is ours. It is not while
-// somebody else has the file open.
-func (l *lease) take() bool {
+// acquire asks for the lease and reports whether the kernel grants it. The kernel does
+// not grant it while another program has the file open.
+func (l *lease) acquire() bool {
 	_, err := l.set(unix.F_WRLCK)
 	return err == nil
 }
 
-// give returns the lease; who waits to open the file goes on.
-func (l *lease) give() { _, _ = l.set(unix.F_UNLCK) }
+// release releases the lease. A program that waits to open the file then opens it.
+func (l *lease) release() { _, _ = l.set(unix.F_UNLCK) }
 
-// leaseState is what has become of a lease that was taken and not given back.
+// leaseState is the state of a lease that this process has acquired and not released.
 type leaseState int
 
 const (
-	leaseHeld   leaseState = iota // nobody wants it
-	leaseWanted                   // somebody waits to open the file
-	leaseLost                     // the kernel took it, having waited for long
+	leaseHeld   leaseState = iota // no program waits to open the file
+	leaseWanted                   // a program waits to open the file
+	leaseLost                     // the kernel has broken the lease after 45 seconds
 )
 
 func (l *lease) state() leaseState {
@@ -114,7 +115,8 @@ func (l *lease) state() leaseState {
 	if err == nil && kind == unix.F_WRLCK {
 		return leaseHeld
 	}
-	// The answer is what it is, or what it is to be; only here is told which.
+	// F_GETLEASE returns the lease that will be left after the break, even while the
+	// break is pending. Only fdinfo tells whether it is pending.
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.file.Fd()))
 	if err != nil || leaseBreaking.Match(info) {
 		return leaseWanted
@@ -122,48 +124,48 @@ func (l *lease) state() leaseState {
 	return leaseLost
 }
 
-// leaseBreaking is the line of a lease that somebody waits for, in fdinfo.
+// leaseBreaking matches the line in fdinfo of a lease whose break is pending.
 var leaseBreaking = regexp.MustCompile(`(?m)^lock:.* LEASE +BREAKING `)
 
-// reserve makes sure that the file can be that large, so that writing within it
-// does not fail for want of room.
+// reserve allocates disk space for the first size bytes of the file, so that a write
+// to them does not fail on a full disk. It returns an error if the disk is full.
 func (l *lease) reserve(size int64) error {
 	err := unix.Fallocate(int(l.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return fmt.Errorf("no room for %d bytes: %w", size, err)
+		return fmt.Errorf("reserve %d bytes: %w", size, err)
 	}
-	return nil // on some file systems there is no knowing
+	return nil // other errors mean that the file system cannot reserve space
 }
 
-// peers reports whether another process has a connection of SQLite's to the
-// file: one holds a lock that a copying program does not.
-func (l *lease) peers() bool {
-	// The shared locks of SQLite's file format: 510 bytes past the pending byte.
+// otherConnections reports whether another process has an SQLite connection to the
+// file. Such a connection holds a lock; a program that copies the file does not.
+func (l *lease) otherConnections() bool {
+	// SQLite's shared locks: 510 bytes, from the second byte after the pending byte.
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: 0x40000002, Len: 510}
 	err := unix.FcntlFlock(l.file.Fd(), unix.F_GETLK, &lock)
 	return err == nil && lock.Type != unix.F_UNLCK
 }
 
-// close gives the lease back for good. The file is the caller's to close.
+// close releases the lease and all of l's resources. The caller closes the file.
 func (l *lease) close() {
 	signal.Stop(l.wanted)
-	l.give()
+	l.release()
 	l.unshare()
 	if l.watch != nil {
 		l.watch.Close()
 	}
 }
 
-// shared has the descriptor to dup for each path that a lease is for.
+// shared holds the descriptors that SQLite's connections share.
 var shared = struct {
 	sync.Mutex
-	fds   map[string]int
-	opens map[string]int                                             // how many connections have been given each
-	open  func(tls *libc.TLS, path uintptr, flags, mode int32) int32 // as it was
+	fds   map[string]int                                             // path → the descriptor to dup
+	opens map[string]int                                             // path → how often SQLite got a dup
+	open  func(tls *libc.TLS, path uintptr, flags, mode int32) int32 // SQLite's own open
 }{fds: map[string]int{}, opens: map[string]int{}}
 
-// share makes SQLite's opens of path dups of fd until the function returned is
-// called. A path that is shared already stays so.
+// share makes SQLite's open of path return a dup of fd until the caller calls unshare.
+// If path is already shared, share changes nothing.
 func share(path string, fd int) (unshare func()) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -182,7 +184,7 @@ func share(path string, fd int) (unshare func()) {
 	}
 }
 
-// openShared takes the place of open(2) in SQLite.
+// openShared replaces open(2) in SQLite.
 func openShared(tls *libc.TLS, path uintptr, flags, mode int32) int32 {
 	shared.Lock()
 	name := libc.GoString(path)
@@ -194,7 +196,7 @@ func openShared(tls *libc.TLS, path uintptr, flags, mode int32) int32 {
 	if !ok {
 		return shared.open(tls, path, flags, mode)
 	}
-	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) // SQLite wants none of 0 to 2
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) // SQLite does not accept 0 to 2
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)
@@ -204,8 +206,8 @@ func openShared(tls *libc.TLS, path uintptr, flags, mode int32) int32 {
 	return int32(dup)
 }
 
-// replaceOpen puts openShared into SQLite's table of system calls, which is
-// there for that: https://sqlite.org/c3ref/vfs.html, xSetSystemCall.
+// replaceOpen puts openShared into SQLite's table of system calls with
+// xSetSystemCall: https://sqlite.org/c3ref/vfs.html
 func replaceOpen() {
 	tls := libc.NewTLS()
 	defer tls.Close()
@@ -219,18 +221,18 @@ func replaceOpen() {
 		setter = func(tls *libc.TLS, vfs, name, call uintptr) int32
 		opener = func(tls *libc.TLS, path uintptr, flags, mode int32) int32
 	)
-	// In C translated to Go, a function pointer is the pointer in a func.
+	// In C code translated to Go, a function pointer is the pointer inside a func value.
 	vfs := sqlite3.Xsqlite3_vfs_find(tls, 0)
 	methods := at[sqlite3.Tsqlite3_vfs](vfs)
 	get := *(*getter)(unsafe.Pointer(&methods.FxGetSystemCall))
 	set := *(*setter)(unsafe.Pointer(&methods.FxSetSystemCall))
-	before, ours := get(tls, vfs, name), opener(openShared)
-	shared.open = *(*opener)(unsafe.Pointer(&before))
-	if rc := set(tls, vfs, name, *(*uintptr)(unsafe.Pointer(&ours))); rc != sqlite3.SQLITE_OK {
-		panic(fmt.Sprintf("SQLite refuses a system call: %d", rc))
+	original, replacement := get(tls, vfs, name), opener(openShared)
+	shared.open = *(*opener)(unsafe.Pointer(&original))
+	if rc := set(tls, vfs, name, *(*uintptr)(unsafe.Pointer(&replacement))); rc != sqlite3.SQLITE_OK {
+		panic(fmt.Sprintf("SQLite refuses to replace its open: result code %d", rc))
 	}
 }
 
-// at returns the address in SQLite's memory, which Go's collector does not
-// move, as a pointer.
+// at returns a pointer to an address in SQLite's memory. Go's garbage collector does
+// not move that memory.
 func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }

@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// lease is what only Linux has; see lease_linux.go.
+// lease does nothing: only Linux has leases; see lease_linux.go.
 type lease struct {
 	wanted chan os.Signal
 }
 
 func newLease(*os.File, string) (*lease, error) {
-	return &lease{}, errors.New("this operating system has no leases")
+	return &lease{}, errors.New("this operating system has no file leases")
 }
 
 type leaseState int
@@ -24,11 +24,11 @@ const (
 	leaseLost
 )
 
-func (l *lease) checkShared() error  { return nil }
-func (l *lease) watchClosed(func())  {}
-func (l *lease) take() bool          { return false }
-func (l *lease) give()               {}
-func (l *lease) state() leaseState   { return leaseLost }
-func (l *lease) reserve(int64) error { return nil }
-func (l *lease) peers() bool         { return false }
-func (l *lease) close()              {}
+func (l *lease) checkShared() error     { return nil }
+func (l *lease) watchClosed(func())     {}
+func (l *lease) acquire() bool          { return false }
+func (l *lease) release()               {}
+func (l *lease) state() leaseState      { return leaseLost }
+func (l *lease) reserve(int64) error    { return nil }
+func (l *lease) otherConnections() bool { return false }
+func (l *lease) close()                 {}

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the lock that says that this process serves the file, until
-// f is closed. It fails if another process has it. SQLite's own locks are of
-// another kind and not in its way.
+// lockFile locks f for this process until f is closed. It does not wait: it returns an
+// error if another process holds the lock. The lock is a flock(2), which does not
+// conflict with SQLite's locks.
 func lockFile(f *os.File) error {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
-// unlockFile gives the lock back.
+// unlockFile releases the lock.
 func unlockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -4,5 +4,5 @@ package store
 
 import "os"
 
-// checkNames is in names_linux.go.
+// checkNames checks nothing; see names_linux.go.
 func checkNames(*os.File, string) error { return nil }

@@ -1,40 +1,41 @@
 package store
 
-// Revision stands for the committed state of the file: two equal revisions say,
-// as surely as SQLite itself can tell, that no process has written in between.
+// Revision identifies a committed state of the file. If two revisions are equal, no
+// process has written between them.
 //
-// It is the head of the index that SQLite keeps of its log, in memory that all
-// processes share that have the file open. It changes with each commit, before
-// the commit is over. SQLite compares it in the same way when a read begins, to
-// tell whether its cached pages are still good.
+// A revision is the header of the WAL index, which SQLite keeps in memory shared by all
+// processes that have the file open. Each commit changes the header before the commit
+// returns. SQLite compares the header in the same way when a read begins, to see
+// whether its cached pages are current.
 // https://sqlite.org/walformat.html#walidxfmt
 type Revision [revisionSize / 8]uint64
 
 const (
-	// revisionSize is the length of the head in bytes: the number of the last
-	// change, the log's length, salts and checksums, among others.
+	// revisionSize is the length of the header in bytes. The header has the number of
+	// the last change, and the length, salts and checksums of the WAL, among others.
 	revisionSize = 48
 
-	// progressEnd is where the index's part about checkpoints ends.
+	// progressEnd is the offset in the WAL index at which the information about
+	// checkpoints ends.
 	progressEnd = 136
 )
 
-// Revision returns the file's revision now. A caller that asks before it reads,
-// and is told the same revision later, has read what is still there. ok is false
+// Revision returns the file's current revision. A caller that gets the revision before
+// it reads may reuse the result for as long as the revision stays the same. ok is false
 // if the revision is not known. The call takes nanoseconds.
 func (s *Store) Revision() (v Revision, ok bool) {
-	if s.logIndex == nil || s.contents.lost.Load() != nil {
+	if s.walIndex == nil || s.contents.replaced.Load() != nil {
 		return v, false
 	}
-	return s.logIndex.revision(), true
+	return s.walIndex.revision(), true
 }
 
-// progress tells how far checkpoints have come, by whatever process.
-type progress struct {
-	salts  uint64 // of the log, which is begun anew with others
-	moved  uint32 // pages that are in the file
-	trying uint32 // pages that a checkpoint may have begun to move
+// checkpointProgress is the progress of the checkpoints of all processes.
+type checkpointProgress struct {
+	salts     uint64 // of the WAL; each restart of the WAL has new salts
+	moved     uint32 // pages of the WAL that are in the file
+	attempted uint32 // pages of the WAL that a checkpoint may have started to copy
 }
 
-// running reports whether a checkpoint is under way, or was cut off.
-func (p progress) running() bool { return p.trying > p.moved }
+// running reports whether a checkpoint is running or was interrupted.
+func (p checkpointProgress) running() bool { return p.attempted > p.moved }

@@ -2,11 +2,11 @@
 
 package store
 
-// logIndex is in revision_unix.go.
-type logIndex struct{}
+// walIndex has no function here; see revision_unix.go.
+type walIndex struct{}
 
-func openLogIndex(string) (*logIndex, error) { return nil, nil }
+func openWALIndex(string) (*walIndex, error) { return nil, nil }
 
-func (*logIndex) revision() Revision { return Revision{} }
-func (*logIndex) progress() progress { return progress{} }
-func (*logIndex) close() error       { return nil }
+func (*walIndex) revision() Revision           { return Revision{} }
+func (*walIndex) progress() checkpointProgress { return checkpointProgress{} }
+func (*walIndex) close() error                 { return nil }

@@ -12,17 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logIndex is a view of the log's index, which SQLite keeps in the file's -shm
-// companion.
-type logIndex struct {
-	file *os.File // kept open: closing it gives up the locks that SQLite has on it in this process
-	head []byte   // kept mapped: a caller may still ask after the database has been closed
+// walIndex is a read-only view of the WAL index, which SQLite keeps in the -shm file.
+type walIndex struct {
+	file *os.File // stays open: closing it would release SQLite's locks on the -shm file
+	head []byte   // stays mapped: a caller may ask for a revision after Close
 }
 
-// openLogIndex opens the view of the index of the database at path, which SQLite
-// has open. It returns nil if SQLite keeps no log here. After an error the
-// database must be closed.
-func openLogIndex(path string) (*logIndex, error) {
+// openWALIndex opens the WAL index of the database at path, which SQLite must have
+// open. It returns nil if there is no -shm file. After an error, the caller must close
+// the database.
+func openWALIndex(path string) (*walIndex, error) {
 	file, err := os.Open(path + "-shm")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -34,12 +33,12 @@ func openLogIndex(path string) (*logIndex, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &logIndex{file, head}, nil
+	return &walIndex{file, head}, nil
 }
 
-// revision reads the head. A head that is just being written gives a revision
-// that equals no other.
-func (x *logIndex) revision() (v Revision) {
+// revision returns the header. If SQLite is just writing the header, the revision
+// equals no other.
+func (x *walIndex) revision() (v Revision) {
 	words := (*Revision)(unsafe.Pointer(unsafe.SliceData(x.head)))
 	for i := range v {
 		v[i] = atomic.LoadUint64(&words[i])
@@ -47,13 +46,13 @@ func (x *logIndex) revision() (v Revision) {
 	return v
 }
 
-// progress reads how far checkpoints have come: the salts in the head, nBackfill
-// and nBackfillAttempted behind its two copies (wal.c, WalCkptInfo).
-func (x *logIndex) progress() progress {
+// progress returns the progress of the checkpoints: the salts in the header, and
+// nBackfill and nBackfillAttempted after its two copies (wal.c, WalCkptInfo).
+func (x *walIndex) progress() checkpointProgress {
 	at := func(offset uintptr) *uint32 { return (*uint32)(unsafe.Pointer(&x.head[offset])) }
 	salts := uint64(atomic.LoadUint32(at(32)))<<32 | uint64(atomic.LoadUint32(at(36)))
-	return progress{salts, atomic.LoadUint32(at(96)), atomic.LoadUint32(at(128))}
+	return checkpointProgress{salts, atomic.LoadUint32(at(96)), atomic.LoadUint32(at(128))}
 }
 
-// close is to be called once SQLite has closed the database.
-func (x *logIndex) close() error { return x.file.Close() }
+// close must be called after SQLite has closed the database.
+func (x *walIndex) close() error { return x.file.Close() }

@@ -11,35 +11,37 @@ import (
 	"time"
 )
 
-// A Schedule is when and where BackupEvery makes copies.
+// Schedule configures BackupEvery.
 type Schedule struct {
-	Dir   string        // created if there is none
-	Every time.Duration // from one copy to the next
-	Keep  int           // how many to keep; older ones are removed
+	Dir   string        // the folder of the backups; created if it does not exist
+	Every time.Duration // from one backup to the next
+	Keep  int           // how many backups to keep; BackupEvery removes older ones
 }
 
-// retryBackup is how soon a backup that failed is tried again.
+// retryBackup is the time until a failed backup is tried again.
 const retryBackup = time.Minute
 
-const backupTime = "20060102-150405" // in UTC, in the name of the copy
+// backupTimeFormat is the format of the time in the name of a backup. The time is in UTC.
+const backupTimeFormat = "20060102-150405"
 
-// copyName is the name of a copy: the database's, the time, and a number if another
-// copy has that name.
-var copyName = regexp.MustCompile(`^.*-([0-9]{8}-[0-9]{6})(-[0-9]+)?(\.[^.]*)?$`)
+// backupName matches the name of a backup: the name of the database, the time, and a
+// number if another backup has the same name.
+var backupName = regexp.MustCompile(`^.*-([0-9]{8}-[0-9]{6})(-[0-9]+)?(\.[^.]*)?$`)
 
-// leftoverName is the name of a copy that was being made when its process died.
-var leftoverName = regexp.MustCompile(`^.*-[0-9]{8}-[0-9]{6}(-[0-9]+)?(\.[^.]*)?` + regexp.QuoteMeta(tempMark) + `[0-9]+$`)
+// leftoverName matches the name of the temporary file of a scheduled backup.
+var leftoverName = regexp.MustCompile(`^.*-[0-9]{8}-[0-9]{6}(-[0-9]+)?(\.[^.]*)?` + regexp.QuoteMeta(tempInfix) + `[0-9]+$`)
 
-// scheduled is a copy that BackupEvery has made.
-type scheduled struct {
+// scheduledBackup is a backup that BackupEvery has made.
+type scheduledBackup struct {
 	path string
-	at   time.Time // when it was begun
+	at   time.Time // when the backup began, from its name
 }
 
-// BackupEvery makes copies by the schedule until ctx ends. A failure is logged
-// and tried again. The copies that are there say when the next one is due, so that
-// a restart neither skips nor repeats one. Several databases may share a folder: a
-// copy belongs to the database with the same Identity.
+// BackupEvery makes backups according to the schedule until ctx is cancelled. It logs
+// an error and tries again. The next backup is due schedule.Every after the newest one
+// in the folder, so that a restart of the process neither skips nor repeats a backup.
+// Several databases may use the same folder: BackupEvery counts and removes only
+// backups of this database, which have the same Identity.
 func (s *Store) BackupEvery(ctx context.Context, schedule Schedule) {
 	for {
 		wait := time.Until(s.nextBackup(ctx, schedule))
@@ -61,17 +63,17 @@ func (s *Store) BackupEvery(ctx context.Context, schedule Schedule) {
 	}
 }
 
-// nextBackup returns when the next copy is due.
+// nextBackup returns the time at which the next backup is due.
 func (s *Store) nextBackup(ctx context.Context, schedule Schedule) time.Time {
-	copies, err := s.copiesIn(ctx, schedule.Dir)
-	if err != nil || len(copies) == 0 {
+	backups, err := s.backupsIn(ctx, schedule.Dir)
+	if err != nil || len(backups) == 0 {
 		return time.Time{}
 	}
-	return copies[len(copies)-1].at.Add(schedule.Every)
+	return backups[len(backups)-1].at.Add(schedule.Every)
 }
 
-// backupInto makes one copy, whose name it returns, and removes those that are too
-// old.
+// backupInto makes one backup, removes the oldest backups beyond schedule.Keep, and
+// returns the name of the new backup.
 func (s *Store) backupInto(ctx context.Context, schedule Schedule) (string, error) {
 	if err := os.MkdirAll(schedule.Dir, 0o700); err != nil {
 		return "", Cannot("create", schedule.Dir, err)
@@ -81,18 +83,18 @@ func (s *Store) backupInto(ctx context.Context, schedule Schedule) (string, erro
 	if err := s.Backup(ctx, dest, false, nil); err != nil {
 		return dest, err
 	}
-	copies, err := s.copiesIn(ctx, schedule.Dir)
-	for len(copies) > schedule.Keep && err == nil {
-		err = os.Remove(copies[0].path)
-		copies = copies[1:]
+	backups, err := s.backupsIn(ctx, schedule.Dir)
+	for len(backups) > schedule.Keep && err == nil {
+		err = os.Remove(backups[0].path)
+		backups = backups[1:]
 	}
 	return dest, err
 }
 
-// freeName returns the name for a copy begun at that time, which no other file has.
+// freeName returns an unused name for a backup that begins at that time.
 func (s *Store) freeName(dir string, at time.Time) string {
 	ending := filepath.Ext(s.path)
-	stem := filepath.Join(dir, strings.TrimSuffix(filepath.Base(s.path), ending)+"-"+at.UTC().Format(backupTime))
+	stem := filepath.Join(dir, strings.TrimSuffix(filepath.Base(s.path), ending)+"-"+at.UTC().Format(backupTimeFormat))
 	name := stem + ending
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(name); err != nil {
@@ -102,37 +104,37 @@ func (s *Store) freeName(dir string, at time.Time) string {
 	}
 }
 
-// copiesIn lists the copies of this database in a folder, oldest first.
-func (s *Store) copiesIn(ctx context.Context, dir string) ([]scheduled, error) {
+// backupsIn lists the scheduled backups of this database in a folder, oldest first.
+func (s *Store) backupsIn(ctx context.Context, dir string) ([]scheduledBackup, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, Cannot("list", dir, err)
 	}
-	ours, err := s.identify(ctx, s.real)
+	identity, err := s.identify(ctx, s.real)
 	if err != nil {
 		return nil, err
 	}
-	var copies []scheduled
+	var backups []scheduledBackup
 	for _, e := range entries {
-		name := copyName.FindStringSubmatch(e.Name())
+		name := backupName.FindStringSubmatch(e.Name())
 		if name == nil || !e.Type().IsRegular() {
 			continue
 		}
-		at, err := time.Parse(backupTime, name[1])
-		if err != nil || at.After(time.Now()) { // a copy from the future was made when the clock was wrong
+		at, err := time.Parse(backupTimeFormat, name[1])
+		if err != nil || at.After(time.Now()) { // a backup with a future time was made with a wrong clock
 			continue
 		}
-		c := scheduled{filepath.Join(dir, e.Name()), at}
-		if whose, err := s.identify(ctx, c.path); err == nil && whose == ours {
-			copies = append(copies, c)
+		b := scheduledBackup{filepath.Join(dir, e.Name()), at}
+		if id, err := s.identify(ctx, b.path); err == nil && id == identity {
+			backups = append(backups, b)
 		}
 	}
-	slices.SortStableFunc(copies, func(a, b scheduled) int { return a.at.Compare(b.at) })
-	return copies, nil
+	slices.SortStableFunc(backups, func(a, b scheduledBackup) int { return a.at.Compare(b.at) })
+	return backups, nil
 }
 
-// identify returns the identity of a database: of the one that is open, or of a
-// file that nobody writes.
+// identify returns the Identity of the open database, if path is its path, or of the
+// backup at path.
 func (s *Store) identify(ctx context.Context, path string) (id string, err error) {
 	if path == s.real {
 		return id, s.Single(ctx).QueryRow(s.format.Identity).Scan(&id)

@@ -15,11 +15,11 @@ import (
 	"path/filepath"
 )
 
-// WithSnapshot calls do with a copy of the SQLite file at path, as it was when
-// its last transaction was committed. It neither writes to the file nor makes
-// another one in its folder, as SQLite itself would to read a file in WAL mode or
-// a file that a crash has left with a journal. A file that others are writing to
-// is an error.
+// WithSnapshot calls do with a temporary copy of the SQLite file at path. The copy has
+// all committed transactions. WithSnapshot neither writes to the file nor creates other
+// files in its folder. (SQLite does both when it opens a file in WAL mode, or a file
+// with a journal of a crashed process.) If another program writes to the file during
+// the copy, WithSnapshot returns an error.
 func WithSnapshot(ctx context.Context, path string, do func(*sql.DB) error) error {
 	real, err := RealPath(path)
 	if err != nil {
@@ -35,8 +35,8 @@ func WithSnapshot(ctx context.Context, path string, do func(*sql.DB) error) erro
 	if err != nil {
 		return fmt.Errorf("copy %s to %s: %w", path, dir, err)
 	}
-	// Had somebody written, the copy might be of before and after. What has not
-	// changed at the second reading is what there was between the two.
+	// If a program wrote during the first read, the copy may mix two states. If the
+	// second read finds the same contents, the files did not change between the two.
 	again, err := readParts(real, "")
 	if err != nil {
 		return Cannot("read", path, err)
@@ -54,9 +54,9 @@ func WithSnapshot(ctx context.Context, path string, do func(*sql.DB) error) erro
 	return do(pool)
 }
 
-// readParts reads the SQLite file at path and what its log and its journal
-// hold, returns a digest of it all, and copies each to its name for dest,
-// unless that is empty.
+// readParts reads the SQLite file at path, its WAL and its journal, and returns a digest
+// of their contents. If dest is not empty, it also copies the file to dest, and the WAL
+// and the journal next to dest.
 func readParts(path, dest string) ([]byte, error) {
 	digest := sha256.New()
 	for _, ending := range []string{"", "-wal", "-journal"} {

@@ -11,9 +11,9 @@ import (
 	"onenow/db/store"
 )
 
-// TestSnapshotWhileWritten copies a file that somebody writes to, in each way
-// that SQLite has of doing so: a copy is of one moment between two
-// transactions, or there is none.
+// TestSnapshotWhileWritten copies a file while another connection writes to it, in each
+// journal mode of SQLite. WithSnapshot either copies a state between two transactions or
+// returns an error.
 func TestSnapshotWhileWritten(t *testing.T) {
 	for _, mode := range []string{"DELETE", "TRUNCATE", "PERSIST", "WAL"} {
 		path := filepath.Join(t.TempDir(), "x.db")

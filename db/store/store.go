@@ -1,9 +1,10 @@
-// Package store keeps one SQLite file: it opens, reads, writes, backs up, checks
-// and upgrades it. It knows nothing of what the file is about; a Format tells it.
-// No other package imports the SQLite driver.
+// Package store opens, reads, writes, backs up, checks and upgrades one SQLite file. A
+// Format describes the file's tables; the package itself does not know them. No other
+// package imports the SQLite driver.
 //
-// One connection writes (see write.go). A few others read, each from a
-// consistent snapshot, and never wait for the writer.
+// One connection writes; see write.go. A few other connections read, each from a
+// consistent snapshot, and never wait for the writer. "WAL" is SQLite's write-ahead
+// log, the -wal file; "log" is the log of the program.
 package store
 
 import (
@@ -22,28 +23,28 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// readers is how many queries run at once. More would not be faster on the
-// small machines onenow is for, and each costs a page cache.
+// readers is the number of reading connections. On the small machines that onenow is
+// for, more connections would not be faster, and each connection has a page cache.
 const readers = 4
 
-// busyTimeout is how long, in milliseconds, to wait for another process that
-// writes.
+// busyTimeout is how long, in milliseconds, a connection waits for a lock of another
+// process.
 const busyTimeout = "5000"
 
-// Format is what the files of an application have in common.
+// Format describes the database files of an application.
 type Format struct {
-	Schema     string // the SQL of a new file of the newest version
-	Migrations []Step // Migrations[0] makes version 2 of version 1, and so on
+	Schema     string // the SQL that creates a new file of the newest version
+	Migrations []Step // Migrations[0] upgrades version 1 to version 2, and so on
 
-	// Fill writes the first rows of a new file; nil writes none.
+	// Fill writes the first rows of a new file. A nil Fill writes none.
 	Fill func(*sql.Tx) error
 
-	// Identity is a query for one text that differs between any two files,
-	// copies of one file aside.
+	// Identity is a query that returns one text. The text is the same in all copies
+	// of a file, and different in all other files.
 	Identity string
 
-	// Problems lists what is wrong with the rows of a sound file of the
-	// newest version, a sentence each; nil lists nothing.
+	// Problems returns one sentence for each problem in the rows of a file that is
+	// not damaged. A nil Problems finds none.
 	Problems func(context.Context, *sql.DB) ([]string, error)
 }
 
@@ -52,22 +53,22 @@ func (f Format) Version() int { return 1 + len(f.Migrations) }
 
 // Store is an open database file. Its methods may be called from many goroutines.
 type Store struct {
-	// Migrated says what Open did to the schema.
+	// Migrated tells how Open changed the schema.
 	Migrated Migration
 
 	format       Format
 	log          *slog.Logger
-	path         string // as the caller named it
-	real         string // absolute and without links: what SQLite opens
+	path         string // the name that the caller gave
+	real         string // the absolute name without links, which SQLite opens
 	identity     os.FileInfo
-	logIdentity  os.FileInfo // of the -wal file; nil where it is not watched
+	walIdentity  os.FileInfo // of the -wal file; nil if checkPlace does not check it
 	contents     contents
-	damaged      atomic.Pointer[Unavailable] // the first damage that SQLite has met
-	file         *os.File                    // held open, and shared with SQLite where there are leases
+	damaged      atomic.Pointer[Unavailable] // the first error that reported damage
+	file         *os.File                    // stays open; on Linux, SQLite shares its descriptor
 	lease        *lease
 	writer       *writer
 	checkpointer *checkpointer
-	logIndex     *logIndex // nil where there is none
+	walIndex     *walIndex // nil if the system has none
 	reads        *sql.DB
 	stmts        sync.Map // SQL text → *sql.Stmt on reads
 
@@ -80,21 +81,21 @@ type Store struct {
 
 // Options configure Open.
 type Options struct {
-	// Serve makes this process the one that serves the file. Open fails if
-	// there is one already.
+	// Serve makes this process the one that serves the file. Open returns an error
+	// if another process serves it.
 	Serve bool
 
-	MustExist   bool // fail rather than create the file
-	KeepVersion bool // leave an older file as it is; then only Backup will do
+	MustExist   bool // do not create the file: if it does not exist, return an error
+	KeepVersion bool // do not upgrade an older file; the caller may then call only Backup, BackupTo and Close
 
-	// Log takes what the owner of the file should know; nil discards it.
+	// Log is the log for messages to the owner of the file. A nil Log discards them.
 	Log *slog.Logger
 }
 
-// Open opens the database file at path. A file that does not exist, or is empty,
-// is created, readable by its owner only. An older one is brought up to date,
-// after a copy of it has been put beside it. Open refuses a file that is not
-// onenow's or that a newer onenow has written, and leaves it untouched.
+// Open opens the database file at path. If the file does not exist or is empty, Open
+// creates it, readable by its owner only. If an older onenow has written it, Open
+// writes a backup next to it and then upgrades it. If the file is not onenow's, or a
+// newer onenow has written it, Open returns an error and does not change it.
 func Open(ctx context.Context, path string, f Format, opts Options) (*Store, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -158,15 +159,15 @@ func (s *Store) openWriter(ctx context.Context) error {
 	s.writer.checkpointer = s.checkpointer
 	if noLease == nil {
 		go s.lease.watchClosed(func() {
-			s.checkpointer.take()
-			_ = s.checkContents() // which keeps what it finds
+			s.checkpointer.acquireLease()
+			_ = s.checkContents() // the next read or write returns the error
 		})
 	}
 	go s.writer.run()
 	return nil
 }
 
-// openReaders opens the reading connections and the view of the log's index.
+// openReaders opens the reading connections and the WAL index.
 func (s *Store) openReaders(ctx context.Context) error {
 	var err error
 	s.reads, err = sql.Open("sqlite", dsn(s.real, "query_only(1)"))
@@ -178,13 +179,13 @@ func (s *Store) openReaders(ctx context.Context) error {
 	if err != nil {
 		return s.openError(err)
 	}
-	if s.logIndex, err = openLogIndex(s.real); err != nil {
+	if s.walIndex, err = openWALIndex(s.real); err != nil {
 		return Cannot("open", s.path, err)
 	}
-	if s.logIndex != nil && s.checkpointer.leases { // elsewhere, as on a network, the file's times may change by themselves
+	if s.walIndex != nil && s.checkpointer.leasesWork { // where leases do not work, as on a network, the file's times are not reliable
 		s.writer.mu.Lock()
 		defer s.writer.mu.Unlock()
-		if s.logIdentity, err = os.Stat(s.real + "-wal"); err != nil {
+		if s.walIdentity, err = os.Stat(s.real + "-wal"); err != nil {
 			return Cannot("open", s.path+"-wal", err)
 		}
 		s.contents.watch(s)
@@ -192,17 +193,18 @@ func (s *Store) openReaders(ctx context.Context) error {
 	return nil
 }
 
-// openError words why SQLite could not open the file.
+// openError returns the error for a file that SQLite could not open. It explains a
+// folder without write permission.
 func (s *Store) openError(err error) error {
 	switch err = unavailable(err); {
 	case !errors.Is(err, ErrUnavailable):
 	case !writable(filepath.Dir(s.real)):
-		return fmt.Errorf("open %s: onenow may not write to the folder %s, where SQLite keeps its -wal and -shm files: let it write there", s.path, filepath.Dir(s.real))
+		return fmt.Errorf("open %s: onenow has no permission to write to the folder %s, where SQLite keeps the -wal and -shm files: give it this permission", s.path, filepath.Dir(s.real))
 	}
 	return fmt.Errorf("open %s: %w", s.path, err)
 }
 
-// writable reports whether files can be made in the folder dir.
+// writable reports whether this process has permission to create files in the folder dir.
 func writable(dir string) bool {
 	f, err := os.CreateTemp(dir, ".onenow-*")
 	if err != nil {
@@ -212,21 +214,22 @@ func writable(dir string) bool {
 	return os.Remove(f.Name()) == nil
 }
 
-// lockToServe takes the lock of the one process that serves the file, whose
-// name is path. It waits a second, because a command that ends may hold the lock
-// for a moment.
+// lockToServe takes the lock of the process that serves the file. It waits up to one
+// second, because a command that is ending may hold the lock for a moment. path is the
+// name for the error message.
 func lockToServe(f *os.File, path string) error {
 	for start := time.Now(); lockFile(f) != nil; time.Sleep(busyPoll) {
 		if time.Since(start) > peerWait {
-			return fmt.Errorf("%s is being served by another onenow: stop that one first", path)
+			return fmt.Errorf("%s is being served by another onenow: stop that onenow first", path)
 		}
 	}
 	return nil
 }
 
-// Close waits for the writes under way, then closes the file. No other method
-// may be called after it. The file alone then holds everything, and its -wal
-// and -shm companions are gone, unless another process has the file open.
+// Close waits for the running writes, then closes the file. After Close, a write
+// returns ErrClosed; the caller may call no other method except Revision. After Close,
+// the database file is complete, and its -wal and -shm files do not exist, unless
+// another process has the file open.
 func (s *Store) Close() error {
 	var errs []error
 	if s.reads != nil {
@@ -239,35 +242,35 @@ func (s *Store) Close() error {
 		mayClose, err = s.checkpointer.stop(s.file)
 		errs = append(errs, err)
 	}
-	// If SQLite may not close the file, everything is left as after a crash,
-	// which is safe.
+	// If SQLite may not close the file, the -wal and -shm files stay as after a crash,
+	// which is safe: the next process that opens the database uses them.
 	if s.writer != nil && mayClose {
 		errs = append(errs, s.writer.close())
 	}
 	if s.lease != nil {
 		s.lease.close()
 	}
-	if s.logIndex != nil && mayClose {
-		errs = append(errs, s.logIndex.close())
+	if s.walIndex != nil && mayClose {
+		errs = append(errs, s.walIndex.close())
 	}
 	if s.file != nil && mayClose {
-		errs = append(errs, s.file.Close()) // last: closing it gives up SQLite's locks
+		errs = append(errs, s.file.Close()) // last: closing it releases SQLite's locks
 	}
 	return errors.Join(errs...)
 }
 
-// Ping reports whether the database answers a query.
+// Ping runs a query and returns its error.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
 	return s.Single(ctx).QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n)
 }
 
-// probeEvery is how often Ready tries a write.
+// probeEvery is the minimum time between two writes of Ready.
 const probeEvery = time.Second
 
-// Ready reports whether the database answers queries and takes writes, by what
-// became of the last ones. While the last write has failed for want of the disk,
-// it tries one itself, once a second at most.
+// Ready returns an error if the database cannot be read or written. It runs a query. If
+// the last write failed because of the disk or another process, it also tries a write,
+// at most once every probeEvery.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkPlace(); err != nil {
 		return err
@@ -290,11 +293,11 @@ func (s *Store) Ready(ctx context.Context) error {
 	return s.probe.err
 }
 
-// probeSize is more than what any one write of onenow's takes: there may be room
-// for a page, and not for a booking.
+// probeSize is larger than any single write of onenow. A disk may have room for one page,
+// but not for a booking.
 const probeSize = 256 << 10
 
-// tryWrite makes sure that the disk has room, then commits a page.
+// tryWrite checks that the disk has probeSize bytes of space, then commits one page.
 func (s *Store) tryWrite(ctx context.Context) error {
 	f, err := os.CreateTemp(filepath.Dir(s.real), ".onenow-*")
 	if err != nil {
@@ -306,7 +309,7 @@ func (s *Store) tryWrite(ctx context.Context) error {
 		return unavailable(err)
 	}
 	err = s.Write(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", s.format.Version())) // the number that it has
+		_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", s.format.Version())) // the current version: changes nothing
 		return err
 	})
 	if err == nil {
@@ -319,18 +322,18 @@ func (s *Store) tryWrite(ctx context.Context) error {
 // is absolute.
 func dsn(path string, pragmas ...string) string {
 	q := url.Values{}
-	q.Add("_pragma", "busy_timeout("+busyTimeout+")") // first: the others may have to wait, too
+	q.Add("_pragma", "busy_timeout("+busyTimeout+")") // first: the other pragmas may have to wait for a lock
 	q.Add("_pragma", "journal_mode(WAL)")             // readers do not wait for the writer
 	q.Add("_pragma", "synchronous(FULL)")             // an answered booking survives a power cut
-	q.Add("_pragma", "wal_autocheckpoint(0)")         // the checkpointer says when
+	q.Add("_pragma", "wal_autocheckpoint(0)")         // only the checkpointer runs checkpoints
 	q.Add("_pragma", "foreign_keys(1)")               // off by default in SQLite
-	q.Add("_pragma", "trusted_schema(0)")             // a file from elsewhere cannot run functions with effects
-	q.Add("_pragma", "cache_size(-4000)")             // 4 MB a connection: small machines
-	q.Add("_pragma", "temp_store(MEMORY)")            // a sort needs no second writable folder
+	q.Add("_pragma", "trusted_schema(0)")             // the schema of a file from elsewhere cannot call unsafe functions
+	q.Add("_pragma", "cache_size(-4000)")             // 4 MB for each connection: onenow is for small machines
+	q.Add("_pragma", "temp_store(MEMORY)")            // a sort needs no writable temporary folder
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
-	q.Add("_txlock", "immediate") // a transaction that will write says so at once
+	q.Add("_txlock", "immediate") // a transaction takes the write lock when it begins
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
 	return u.String()
 }

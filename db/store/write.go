@@ -12,20 +12,21 @@ import (
 	"time"
 )
 
-// maxGroup bounds how many writes share a transaction, so that none waits
-// long for its answer.
+// maxGroup is the largest number of writes that share a transaction. It limits how long
+// a write waits for the others.
 const maxGroup = 256
 
-// pollOthers is how often an idle writer looks for another process's changes.
-const pollOthers = 250 * time.Millisecond
+// otherWritesPoll is the interval at which the writer checks for writes of other
+// processes.
+const otherWritesPoll = 250 * time.Millisecond
 
-// ErrClosed is returned by writes that come after Close.
+// ErrClosed is the error of a write after Close.
 var ErrClosed = errors.New("the database is closed")
 
-// writer owns the one connection that writes. Writes that arrive while
-// another is being synced to disk share the next transaction, each in its own
-// savepoint (group commit): a sync costs the same for one write as for many,
-// so durable writes scale with the number of clients.
+// writer owns the connection that writes. Writes that arrive while another write is
+// being synced to disk share the next transaction (group commit), each in its own
+// savepoint. A sync takes the same time for one write as for many, so more clients get
+// more writes per second.
 type writer struct {
 	store *Store
 	pool  *sql.DB // of one connection
@@ -40,12 +41,13 @@ type writer struct {
 	dataVersion  int64
 	checkpointer *checkpointer
 
-	failing atomic.Bool // whether a group has failed for want of the disk, and none has been committed since
-	crowded bool        // whether the last group was of several writes
+	failing    atomic.Bool // set when a group fails because of the disk or another process; cleared by a commit that changes a row
+	lastShared bool        // whether the last group had more than one write
 
 	mu sync.Mutex // held while the connection is in use
 }
 
+// pendingWrite is a call of Write that waits for its result.
 type pendingWrite struct {
 	ctx  context.Context
 	fn   func(*Tx) error
@@ -53,7 +55,7 @@ type pendingWrite struct {
 	done chan struct{}
 }
 
-// newWriter opens the writing connection. It writes nothing before run.
+// newWriter opens the writing connection. The caller starts run, which writes.
 func newWriter(ctx context.Context, s *Store, dsn string) (*writer, error) {
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -74,11 +76,12 @@ func newWriter(ctx context.Context, s *Store, dsn string) (*writer, error) {
 		stopped: make(chan struct{}),
 	}
 	w.tx = &Tx{store: s, ctx: context.Background(), prepare: w.stmt}
-	w.noticeOthers()
+	w.detectOtherWrites()
 	return w, nil
 }
 
-// stmt returns the statement for query, prepared at its first use.
+// stmt returns the statement for query on the writing connection. It prepares the
+// statement at the first call.
 func (w *writer) stmt(query string) (*sql.Stmt, error) {
 	if st, ok := w.stmts[query]; ok {
 		return st, nil
@@ -90,7 +93,7 @@ func (w *writer) stmt(query string) (*sql.Stmt, error) {
 	return st, err
 }
 
-// stop ends run after the group under way; later writes fail.
+// stop waits for the running group, then stops run. Later writes return ErrClosed.
 func (w *writer) stop() {
 	close(w.quit)
 	<-w.stopped
@@ -99,17 +102,19 @@ func (w *writer) stop() {
 // close closes the connection.
 func (w *writer) close() error {
 	var err error
-	for _, st := range w.stmts { // or SQLite keeps the file open for them
+	for _, st := range w.stmts { // an open statement would keep the file open
 		err = errors.Join(err, st.Close())
 	}
 	return errors.Join(err, w.conn.Close(), w.pool.Close())
 }
 
-// Write runs fn in a transaction and returns once its changes are on disk. If
-// fn or the commit fails, nothing of fn's remains, and the other writes in the
-// transaction are not touched. A write whose ctx ends before its turn is not
-// begun. One that has begun is waited for, whatever becomes of ctx: to interrupt
-// it would roll back the others. A panic in fn is raised again here.
+// Write runs fn in a transaction and returns when fn's changes are on disk. If fn or the
+// commit fails, no change of fn is stored; an error of fn does not affect the other
+// writes in the transaction. If ctx is cancelled before fn starts, Write does not run fn
+// and returns ctx's error. Once fn has started, Write waits for the commit even if ctx is
+// cancelled, because an interruption would roll back the other writes. Write repeats a
+// panic of fn in the caller's goroutine. An error of the disk, of another process or of
+// a damaged file is an *Unavailable.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	p := &pendingWrite{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
@@ -124,36 +129,36 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	if errors.As(p.err, &panicked) {
 		panic(panicked)
 	}
-	return s.outcome(p.err)
+	return s.resultError(p.err)
 }
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	ticker := time.NewTicker(pollOthers)
+	ticker := time.NewTicker(otherWritesPoll)
 	defer ticker.Stop()
 	for {
 		select {
 		case p := <-w.queue:
 			w.commit(p)
 		case <-ticker.C:
-			w.noticeOthers()
+			w.detectOtherWrites()
 		case <-w.quit:
 			return
 		}
 	}
 }
 
-// commit runs first and the writes that arrive with it in one transaction, and
-// answers them all. Writes that arrive while it runs go into the next
-// transaction: their clients are sending while this one is synced.
+// commit runs the write first, and all writes that are already waiting, in one
+// transaction, and sends each its result. Writes that arrive later go into the next
+// transaction.
 func (w *writer) commit(first *pendingWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.crowded { // let in those who are about to write: a sync costs more than the moment
+	if w.lastShared { // clients that just got a result may be about to write again: let them join
 		runtime.Gosched()
 	}
 	group := w.gather([]*pendingWrite{first})
-	w.crowded = len(group) > 1
+	w.lastShared = len(group) > 1
 	defer func() {
 		for _, p := range group {
 			close(p.done)
@@ -161,11 +166,11 @@ func (w *writer) commit(first *pendingWrite) {
 	}()
 
 	w.checkpointer.beforeWrite()
-	defer w.checkpointer.afterWrite() // even after a failure: the lease has been taken
+	defer w.checkpointer.afterWrite() // even after an error: beforeWrite may have acquired the lease
 	err := w.store.checkPlace()
 	if err == nil {
 		if _, err = w.tx.Exec("BEGIN IMMEDIATE"); err != nil {
-			group = w.gather(group) // they would wait as long again, one after another
+			group = w.gather(group) // the waiting writes would each wait for the same timeout
 		}
 	}
 	before := w.changes()
@@ -176,7 +181,7 @@ func (w *writer) commit(first *pendingWrite) {
 		_, err = w.tx.Exec("COMMIT")
 	}
 	if err == nil {
-		err = w.store.checkContents() // or the commit is in the log of a file that is gone
+		err = w.store.checkContents() // if the contents have been replaced, the commit is lost
 	}
 	if err != nil {
 		w.fail(group, err)
@@ -185,14 +190,14 @@ func (w *writer) commit(first *pendingWrite) {
 	}
 }
 
-// runAll runs the writes of a group, each with its own outcome. An error is of
-// the whole transaction.
+// runAll runs the writes of a group and stores the error of each. If it returns an
+// error, the whole transaction has failed.
 func (w *writer) runAll(group []*pendingWrite) error {
 	for _, p := range group {
 		if p.err = p.ctx.Err(); p.err != nil {
 			continue
 		}
-		if len(group) == 1 { // there are no others to protect by a savepoint
+		if len(group) == 1 { // no other write needs the protection of a savepoint
 			p.err = runSafely(p.fn, w.tx)
 			return p.err
 		}
@@ -203,8 +208,9 @@ func (w *writer) runAll(group []*pendingWrite) error {
 	return nil
 }
 
-// changes counts the rows that this connection has changed, while that matters: a
-// commit that changed none does not show that the disk takes writes again.
+// changes returns how many rows this connection has changed so far, or 0 if the last
+// group did not fail. commit needs it after a failure: a commit that changes no row does
+// not show that the disk can be written again.
 func (w *writer) changes() (n int64) {
 	if w.failing.Load() {
 		_ = w.tx.QueryRow("SELECT total_changes()").Scan(&n)
@@ -212,13 +218,12 @@ func (w *writer) changes() (n int64) {
 	return n
 }
 
-// fail rolls a group back and gives err to each of its writes that has no error
-// of its own.
+// fail rolls back a group and stores err as the error of each write that has none yet.
 func (w *writer) fail(group []*pendingWrite, err error) {
 	if errors.Is(unavailable(err), ErrUnavailable) {
 		w.failing.Store(true)
 	}
-	_, _ = w.tx.Exec("ROLLBACK") // it may have happened already
+	_, _ = w.tx.Exec("ROLLBACK") // fails if SQLite has already rolled back
 	for _, p := range group {
 		if p.err == nil {
 			p.err = err
@@ -226,10 +231,10 @@ func (w *writer) fail(group []*pendingWrite, err error) {
 	}
 }
 
-// checkpoint moves what it can from the log into the file, and returns how
-// many pages the log has and how many of them have been moved. Mode PASSIVE
-// does just that, NOOP moves none, and TRUNCATE empties the log as well if
-// nobody is reading it. The caller holds w.mu.
+// checkpoint runs a checkpoint. It returns how many pages the WAL has, and how many of
+// them are in the file. Mode PASSIVE copies as many pages as it can without waiting for
+// readers, TRUNCATE also empties the WAL if no reader uses it, and NOOP copies nothing.
+// The caller holds w.mu.
 // https://sqlite.org/pragma.html#pragma_wal_checkpoint
 func (w *writer) checkpoint(mode string) (length, moved int, err error) {
 	if mode != "NOOP" {
@@ -238,11 +243,11 @@ func (w *writer) checkpoint(mode string) (length, moved int, err error) {
 		}
 		w.store.contents.Lock()
 		defer func() {
-			w.store.contents.note()
+			w.store.contents.recordState()
 			w.store.contents.Unlock()
 		}()
-		// A checkpoint that ends for want of room would leave the file torn
-		// until the next one.
+		// Reserve the space first: a checkpoint that finds the disk full would leave
+		// the file incomplete until the next checkpoint.
 		var pages int64
 		if err := w.tx.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
 			return 0, 0, err
@@ -252,8 +257,8 @@ func (w *writer) checkpoint(mode string) (length, moved int, err error) {
 		}
 	}
 	if mode == "TRUNCATE" {
-		// Readers are not waited for: writes would wait along. (This pragma
-		// works when it is prepared, so it cannot be prepared once.)
+		// Do not wait for readers: writes would have to wait, too. (This pragma takes
+		// effect when it is prepared, so a cached statement would not work.)
 		if _, err := w.conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 0"); err != nil {
 			return 0, 0, err
 		}
@@ -280,8 +285,8 @@ func (w *writer) gather(group []*pendingWrite) []*pendingWrite {
 	return group
 }
 
-// savepoint runs one write of a group and keeps the write's own error in p. An
-// error that it returns is of the whole transaction, which must be rolled back.
+// savepoint runs one write of a group in a savepoint and stores the write's error in p.
+// If savepoint returns an error, the caller must roll back the whole transaction.
 func (w *writer) savepoint(p *pendingWrite) error {
 	tx := w.tx
 	if _, err := tx.Exec("SAVEPOINT write"); err != nil {
@@ -291,7 +296,7 @@ func (w *writer) savepoint(p *pendingWrite) error {
 	if p.err != nil {
 		if _, err := tx.Exec("ROLLBACK TO write"); err != nil {
 			if cause := unavailable(p.err); errors.Is(cause, ErrUnavailable) {
-				return cause // a full disk has rolled back the whole by itself
+				return cause // on a full disk, SQLite has rolled back the whole transaction
 			}
 			return err
 		}
@@ -300,7 +305,7 @@ func (w *writer) savepoint(p *pendingWrite) error {
 	return err
 }
 
-// panicError carries a panic from the writer's goroutine to the caller's.
+// panicError carries a panic from the writer's goroutine to the goroutine of the caller.
 type panicError struct {
 	value any
 	stack []byte
@@ -308,6 +313,7 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
+// runSafely calls fn and returns its error, or a *panicError if fn panics.
 func runSafely(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -317,8 +323,9 @@ func runSafely(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-// noticeOthers looks whether another process has written the file.
-func (w *writer) noticeOthers() {
+// detectOtherWrites wakes the checkpointer if another process has written to the
+// database.
+func (w *writer) detectOtherWrites() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.store.checkContents() != nil {
@@ -326,10 +333,10 @@ func (w *writer) noticeOthers() {
 	}
 	var version int64
 	if err := w.tx.QueryRow("PRAGMA data_version").Scan(&version); err != nil {
-		return // asked again soon; a lasting fault shows in the next write
+		return // the next poll tries again; the next write returns a lasting error
 	}
 	if version != w.dataVersion && w.dataVersion != 0 {
-		w.checkpointer.beforeWrite() // this process moves their part of the log, too
+		w.checkpointer.beforeWrite() // this process checkpoints the other process's commits
 		w.checkpointer.afterWrite()
 	}
 	w.dataVersion = version

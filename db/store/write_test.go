@@ -16,8 +16,8 @@ import (
 	"onenow/db/store"
 )
 
-// TestGroupCommit holds a transaction open until others wait to share it; one
-// of them fails, one panics, one is given up, and the rest are stored.
+// TestGroupCommit holds a transaction open while other writes wait for the next one.
+// Some of these writes fail, one panics and one is cancelled; all others are stored.
 func TestGroupCommit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.OpenStore(t, path)
@@ -82,8 +82,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestBusy has another program hold the write lock: the writes that wait fail
-// together, after one wait, and nothing is lost of what comes later.
+// TestBusy writes while another program holds the write lock. The waiting writes fail
+// together after one timeout, and a later write is stored.
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)
@@ -107,8 +107,7 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestReadersDoNotWait reads while a write is under way, and sees the state
-// before it.
+// TestReadersDoNotWait reads during a write and sees the state before the write.
 func TestReadersDoNotWait(t *testing.T) {
 	s := dbtest.OpenStore(t, filepath.Join(t.TempDir(), "onenow.db"))
 	d := db.New(s)
@@ -133,7 +132,7 @@ func TestReadersDoNotWait(t *testing.T) {
 	}
 }
 
-// TestWritesAfterClose are refused, not lost.
+// TestWritesAfterClose writes after Close and gets ErrClosed.
 func TestWritesAfterClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	s := dbtest.MustOpen(t, path, store.Options{})
@@ -151,7 +150,7 @@ func TestWritesAfterClose(t *testing.T) {
 	}
 }
 
-// TestFileNames opens databases of every name that a file system takes.
+// TestFileNames opens databases whose names have special characters.
 func TestFileNames(t *testing.T) {
 	for _, name := range []string{"a b.db", "a?b=c&mode=ro.db", "a%20b#c.db", "ش.db", "no-ending"} {
 		path := filepath.Join(t.TempDir(), name)
@@ -165,8 +164,8 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestRevisionAfterClose asks for the revision of a file that has been closed,
-// as a request may that is cut off when the server stops.
+// TestRevisionAfterClose calls Revision after Close, as a request may do while the
+// server stops.
 func TestRevisionAfterClose(t *testing.T) {
 	s := dbtest.MustOpen(t, filepath.Join(t.TempDir(), "onenow.db"), store.Options{})
 	dbtest.MustClose(t, s)
