@@ -23,14 +23,14 @@ var tokenMessages = map[error]string{
 func accessRefused(err error) *apiError {
 	return &apiError{status: http.StatusUnauthorized, body: tokenBody{
 		Detail:   "Given token not valid for any token type",
-		Code:     "verifiednot_valid",
+		Code:     "token_not_valid",
 		Messages: []tokenMessage{{"AccessToken", string(auth.Access), tokenMessages[err]}},
 	}}
 }
 
 // refreshRefused is the answer to a bad refresh token.
 func refreshRefused(err error) *apiError {
-	return &apiError{status: http.StatusUnauthorized, body: codeBody{tokenMessages[err], "verifiednot_valid"}}
+	return &apiError{status: http.StatusUnauthorized, body: codeBody{tokenMessages[err], "token_not_valid"}}
 }
 
 var (
