@@ -8,7 +8,7 @@ import (
 
 // What the tests look at from inside.
 
-func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by) }
+func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by, "") }
 
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error { return d.write(ctx, fn) }
 

@@ -39,7 +39,7 @@ func (d *DB) SignedIn(ctx context.Context, user UserID, id SignInID) (username s
 }
 
 // SignIn begins a sign-in of u with its first refresh token, whose SignIn it
-// returns, and remembers the address it came from. It returns ErrConflict if u
+// returns, and stores the address it came from. It returns ErrConflict if u
 // has been deleted or has another password hash by now. A newHash that is not
 // empty replaces the hash, without ending anything.
 func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first RefreshToken) (SignInID, error) {
@@ -58,7 +58,7 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 			return err
 		}
 		first.SignIn = SignInID(id)
-		if err := tx.rememberAddress(u.ID, address); err != nil {
+		if err := tx.storeAddress(u.ID, address); err != nil {
 			return err
 		}
 		return tx.addRefreshToken(first)
@@ -66,10 +66,10 @@ func (d *DB) SignIn(ctx context.Context, u User, newHash, address string, first 
 	return first.SignIn, err
 }
 
-// maxKnownAddresses is how many addresses are remembered of a user.
+// maxKnownAddresses is how many addresses are stored for each user.
 const maxKnownAddresses = 20
 
-func (tx *Tx) rememberAddress(user UserID, address string) error {
+func (tx *Tx) storeAddress(user UserID, address string) error {
 	_, err := tx.Exec("INSERT OR REPLACE INTO known_addresses (user_id, address, used_at) VALUES (?, ?, ?)", user, address, tx.now.Unix())
 	if err != nil {
 		return err
@@ -82,18 +82,22 @@ func (tx *Tx) rememberAddress(user UserID, address string) error {
 	return err
 }
 
-// KnownAddress reports whether the user has signed in from that address before,
-// as far as it is remembered.
+// KnownAddress reports whether that address is stored as one from which the user has
+// signed in before.
 func (d *DB) KnownAddress(ctx context.Context, user UserID, address string) (bool, error) {
 	var ok bool
 	err := d.single(ctx).QueryRow("SELECT EXISTS (SELECT 1 FROM known_addresses WHERE user_id = ? AND address = ?)", user, address).Scan(&ok)
 	return ok, err
 }
 
-// Refresh exchanges the refresh token used for next, of the same sign-in. It
-// is ErrNotFound if the sign-in has ended, and ends it if used was exchanged
-// more than 30 seconds ago: one of the two who hold it has stolen it.
-func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
+// ErrReplayed says that a refresh token had been exchanged before.
+var ErrReplayed = errors.New("refresh token exchanged before")
+
+// Refresh exchanges the refresh token used for next, of the same sign-in. It returns
+// ErrNotFound if the sign-in has ended. If used was exchanged more than 30 seconds
+// ago, one of the two who have it has stolen it: Refresh ends the sign-in and returns
+// ErrReplayed. With keep, used stays good instead.
+func (d *DB) Refresh(ctx context.Context, used, next RefreshToken, keep bool) error {
 	replayed := false
 	err := d.write(ctx, func(tx *Tx) error {
 		var usedAt sql.NullInt64
@@ -109,7 +113,7 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		if err != nil {
 			return err
 		}
-		if usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
+		if !keep && usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
 			replayed = true
 			_, err := tx.Exec("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
 			return err
@@ -125,9 +129,35 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		return tx.addRefreshToken(next)
 	})
 	if err == nil && replayed {
-		return notFound("Sign-in")
+		return ErrReplayed
 	}
 	return err
+}
+
+// CheckToken returns nil if a token of the user's is still good, as far as the
+// database knows: ErrNotFound if its sign-in has ended, or ErrReplayed if it is a
+// refresh token that was exchanged more than 30 seconds ago.
+func (d *DB) CheckToken(ctx context.Context, user UserID, t RefreshToken, refresh bool) error {
+	tx := d.single(ctx)
+	var usedAt sql.NullInt64
+	query, args := "SELECT NULL FROM sign_ins WHERE id = ? AND user_id = ?", []any{t.SignIn, user}
+	if refresh {
+		query = `
+			SELECT t.used_at
+			FROM refresh_tokens t JOIN sign_ins s ON s.id = t.sign_in_id
+			WHERE s.id = ? AND s.user_id = ? AND t.id = ?`
+		args = append(args, t.ID)
+	}
+	err := tx.QueryRow(query, args...).Scan(&usedAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notFound("Sign-in")
+	case err != nil:
+		return fmt.Errorf("read sign-in: %w", err)
+	case usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace:
+		return ErrReplayed
+	}
+	return nil
 }
 
 // SignOut ends a sign-in of the user's. One that has ended already is no error.
@@ -138,15 +168,15 @@ func (d *DB) SignOut(ctx context.Context, user UserID, id SignInID) error {
 	})
 }
 
-// addRefreshToken stores a token, and clears away those that have expired, so
-// that nothing grows that nobody uses.
+// addRefreshToken stores a token, and deletes the sign-ins and tokens that have
+// expired, so that unused rows do not pile up.
 func (tx *Tx) addRefreshToken(t RefreshToken) error {
 	_, err := tx.Exec("INSERT INTO refresh_tokens (id, sign_in_id, expires_at) VALUES (?, ?, ?)",
 		t.ID, t.SignIn, t.ExpiresAt.Unix())
 	if err != nil {
 		return err
 	}
-	// Ended by their time, not by anybody: tokens of theirs have expired, too.
+	// All tokens of these sign-ins have expired, too.
 	if _, err := tx.Exec("DELETE FROM sign_ins WHERE expires_at <= ?", tx.now.Unix()); err != nil {
 		return err
 	}
