@@ -7,15 +7,9 @@ import (
 	"testing"
 )
 
-<<<<<<< HEAD
-// layers are the folders of our packages, from the top down. A package belongs
-// to the deepest folder that holds it: onenow/db/dbtest to onenow/db.
-var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth", "onenow/db/prices"}
-=======
 // layers are the layers of onenow, from the top down. A package belongs to the layer with
 // the longest matching path: onenow/db/dbtest belongs to onenow/db.
-var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth"}
->>>>>>> w-prose
+var layers = []string{"onenow", "onenow/cmd", "onenow/server", "onenow/db", "onenow/db/store", "onenow/auth", "onenow/db/prices"}
 
 // layer returns the index in layers of a package, or -1 if it is not a package of onenow.
 func layer(pkg string) int {

@@ -29,6 +29,10 @@ var (
 	ErrInvalid   = errors.New("token is invalid")
 	ErrExpired   = errors.New("token is expired")
 	ErrWrongType = errors.New("token has wrong type")
+
+	// ErrBlacklisted says that a refresh token has been exchanged. Parse does not
+	// return it, because it sees the token alone.
+	ErrBlacklisted = errors.New("token is blacklisted")
 )
 
 // Claims are the contents of a token.

@@ -27,6 +27,7 @@ type serveOptions struct {
 	trustedProxies []string
 	maxConnections int
 	registration   oneOf
+	refreshTokens  oneOf
 	corsOrigins    []string
 	backups        store.Schedule
 	logFormat      oneOf
@@ -34,8 +35,9 @@ type serveOptions struct {
 
 func serveCommand(schema string) *cobra.Command {
 	opts := serveOptions{
-		registration: oneOf{"open", []string{"open", "closed"}},
-		logFormat:    oneOf{"text", []string{"text", "json"}},
+		registration:  oneOf{"open", []string{"open", "closed"}},
+		refreshTokens: oneOf{"rotate", []string{"rotate", "keep"}},
+		logFormat:     oneOf{"text", []string{"text", "json"}},
 	}
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -91,9 +93,10 @@ func (o *serveOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.acme.Directory, "acme-directory", "", "the URL of another certificate authority's ACME directory, with --domain (default Let's Encrypt)")
 	flags.StringVar(&o.httpsAddr, "https-addr", ":443", "the address to serve HTTPS on, with --domain")
 	flags.StringVar(&o.httpAddr, "http-addr", ":80", "the address that redirects plain HTTP to HTTPS, with --domain")
-	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto headers onenow trusts; repeatable")
+	flags.StringSliceVar(&o.trustedProxies, "trusted-proxy", nil, "a proxy, or a network of proxies like 10.0.0.0/8, whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Prefix headers onenow trusts; repeatable")
 	flags.IntVar(&o.maxConnections, "max-connections", 1024, "how many connections to serve at once; more connections wait")
 	flags.Var(&o.registration, "registration", "whether anyone may register; create-user always works")
+	flags.Var(&o.refreshTokens, "refresh-tokens", "rotate: a refresh token works once; keep: it works for its whole day, for a frontend that keeps the first one")
 	flags.StringSliceVar(&o.corsOrigins, "cors-origin", nil, "an origin whose pages may call the API, like https://example.com; repeatable (default any)")
 	flags.StringVar(&o.backups.Dir, "backup-dir", "", "the folder for scheduled backups (default none: no scheduled backups)")
 	flags.DurationVar(&o.backups.Every, "backup-every", 24*time.Hour, "the time from one scheduled backup to the next, with --backup-dir")

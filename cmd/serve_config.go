@@ -18,6 +18,7 @@ import (
 func (o *serveOptions) config() (server.Config, error) {
 	cfg := server.Config{
 		RegistrationClosed: o.registration.value == "closed",
+		KeepRefreshTokens:  o.refreshTokens.value == "keep",
 		CORSOrigins:        o.corsOrigins,
 		MaxConnections:     o.maxConnections,
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"onenow/db/dbtest"
 )
 
 // TestServe creates a database, takes a booking, stops, starts again, and still
@@ -60,6 +62,45 @@ func TestServe(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRefreshTokensFlag exchanges a refresh token that was exchanged a minute ago. With
+// keep it still works, by the flag and by its variable. With rotate, as without the
+// flag, it does not.
+func TestRefreshTokensFlag(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "onenow.db")
+	for _, c := range []struct {
+		args     []string
+		variable string
+		status   int
+	}{
+		{nil, "", 401},
+		{[]string{"--refresh-tokens", "rotate"}, "keep", 401},
+		{[]string{"--refresh-tokens", "keep"}, "", 200},
+		{nil, "keep", 200},
+	} {
+		t.Setenv("ONENOW_REFRESH_TOKENS", c.variable)
+		p := serve(t, dir, c.args...)
+		p.post("/register/", "", `{"username":"user1","password":"pass123"}`)
+		_, body := p.post("/login/", "", `{"username":"user1","password":"pass123"}`)
+		var tokens struct{ Refresh string }
+		if err := json.Unmarshal([]byte(body), &tokens); err != nil {
+			t.Fatal(err)
+		}
+		refresh := `{"refresh":"` + tokens.Refresh + `"}`
+		if status, body := p.post("/api/token/refresh/", "", refresh); status != 200 {
+			t.Errorf("got %d %s, want 200", status, body)
+		}
+		dbtest.Exec(t, path, "UPDATE refresh_tokens SET used_at = used_at - 60")
+		status, body := p.post("/api/token/refresh/", "", refresh)
+		if status != c.status || status == 401 && !strings.Contains(body, "Token is blacklisted") {
+			t.Errorf("%v with %q: got %d %s, want %d", c.args, c.variable, status, body, c.status)
+		}
+		p.stop(syscall.SIGTERM)
+	}
+	_, stderr := onenow(t, dir, "", 1, "serve", "--refresh-tokens", "forget")
+	sentence(t, stderr, "--refresh-tokens", "rotate or keep")
 }
 
 // TestStopLetsRequestsFinish stops the server while a request is half sent.

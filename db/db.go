@@ -45,6 +45,17 @@ type Tx struct {
 	now time.Time // when the transaction began
 }
 
+// Precondition is called in the transaction of a change with the row as it is
+// before. Its error stops the change. A nil Precondition always holds.
+type Precondition[T any] func(before T) error
+
+func (p Precondition[T]) run(before T) error {
+	if p == nil {
+		return nil
+	}
+	return p(before)
+}
+
 // read runs fn on one snapshot of the database; see store.Store.Read.
 func (d *DB) read(ctx context.Context, fn func(*Tx) error) error {
 	return d.store.Read(ctx, func(tx *store.Tx) error { return fn(&Tx{tx, d.Now()}) })

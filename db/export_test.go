@@ -8,7 +8,7 @@ import (
 
 // The tests need these unexported parts of the package.
 
-func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by) }
+func (f BookingFilter) Query(by Principal) (string, []any) { return f.query(by, "") }
 
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error { return d.write(ctx, fn) }
 

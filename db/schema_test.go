@@ -135,16 +135,17 @@ SEARCH b USING INTEGER PRIMARY KEY (rowid=?)
 CORRELATED LIST SUBQUERY 1
 SEARCH n USING COVERING INDEX bookings_vehicle_id (vehicle_id=? AND rowid>?)
 USE TEMP B-TREE FOR ORDER BY`
-	car := db.VehicleID(1)
+	const chosen = "\nLIST SUBQUERY 2\nSCAN json_each VIRTUAL TABLE INDEX 1:\nCREATE BLOOM FILTER"
+	after := db.BookingID(5)
 	for name, c := range map[string]struct {
 		filter db.BookingFilter
 		want   string
 	}{
 		"all":        {db.BookingFilter{}, byDate},
 		"from to":    {db.BookingFilter{From: "2025-07-01", To: "2025-08-01"}, byDate},
-		"window":     {db.BookingFilter{EndAfter: "2025-07-01", StartBefore: "2025-08-01", Vehicle: &car}, byDate},
-		"page":       {db.BookingFilter{Limit: 10, After: 5}, byID},
-		"page a car": {db.BookingFilter{Limit: 10, Vehicle: &car}, byID},
+		"window":     {db.BookingFilter{EndAfter: "2025-07-01", StartBefore: "2025-08-01", Vehicles: []db.VehicleID{1, 2}}, strings.Replace(byDate, "\n", chosen+"\n", 1)},
+		"page":       {db.BookingFilter{Limit: 10, After: &after}, byID},
+		"page a car": {db.BookingFilter{Limit: 10, Vehicles: []db.VehicleID{1}}, strings.Replace(byID, "\n", chosen+"\n", 1)},
 	} {
 		query, args := c.filter.Query(db.Principal{User: 1})
 		if got := plan(t, path, query, args...); got != c.want {
@@ -199,13 +200,13 @@ func TestOverlapRule(t *testing.T) {
 						t.Errorf("%d-%d after %d-%d: got %v", f, e, from, to, err)
 					}
 					if err == nil {
-						if err := d.DeleteBooking(t.Context(), owner, second.ID); err != nil {
+						if err := d.DeleteBooking(t.Context(), owner, second.ID, nil); err != nil {
 							t.Fatal(err)
 						}
 					}
 				}
 			}
-			if err := d.DeleteBooking(t.Context(), owner, first.ID); err != nil {
+			if err := d.DeleteBooking(t.Context(), owner, first.ID, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

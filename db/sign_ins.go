@@ -92,11 +92,15 @@ func (d *DB) KnownAddress(ctx context.Context, user UserID, address string) (boo
 	return ok, err
 }
 
+// ErrReplayed says that a refresh token was used before.
+var ErrReplayed = errors.New("refresh token used before")
+
 // Refresh marks the refresh token used as used, and stores next, the new token of the
 // same sign-in. It returns ErrNotFound if used or the sign-in does not exist. If used was
 // first used more than 30 seconds ago, two clients have the token and one of them may
-// have stolen it: Refresh then deletes the sign-in and returns ErrNotFound.
-func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
+// have stolen it: Refresh then deletes the sign-in and returns ErrReplayed. With keep, a
+// used token stays valid instead.
+func (d *DB) Refresh(ctx context.Context, used, next RefreshToken, keep bool) error {
 	replayed := false
 	err := d.write(ctx, func(tx *Tx) error {
 		var usedAt sql.NullInt64
@@ -112,7 +116,7 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		if err != nil {
 			return err
 		}
-		if usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
+		if !keep && usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace {
 			replayed = true
 			_, err := tx.Exec("DELETE FROM sign_ins WHERE id = ?", used.SignIn)
 			return err
@@ -128,9 +132,35 @@ func (d *DB) Refresh(ctx context.Context, used, next RefreshToken) error {
 		return tx.addRefreshToken(next)
 	})
 	if err == nil && replayed {
-		return notFound("Sign-in")
+		return ErrReplayed
 	}
 	return err
+}
+
+// CheckToken reports whether a token of the user is still valid in the database. It
+// returns ErrNotFound if the sign-in does not exist, or ErrReplayed if the token is a
+// refresh token that was first used more than 30 seconds ago.
+func (d *DB) CheckToken(ctx context.Context, user UserID, t RefreshToken, refresh bool) error {
+	tx := d.single(ctx)
+	var usedAt sql.NullInt64
+	query, args := "SELECT NULL FROM sign_ins WHERE id = ? AND user_id = ?", []any{t.SignIn, user}
+	if refresh {
+		query = `
+			SELECT t.used_at
+			FROM refresh_tokens t JOIN sign_ins s ON s.id = t.sign_in_id
+			WHERE s.id = ? AND s.user_id = ? AND t.id = ?`
+		args = append(args, t.ID)
+	}
+	err := tx.QueryRow(query, args...).Scan(&usedAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notFound("Sign-in")
+	case err != nil:
+		return fmt.Errorf("read sign-in: %w", err)
+	case usedAt.Valid && time.Duration(tx.now.Unix()-usedAt.Int64)*time.Second > refreshGrace:
+		return ErrReplayed
+	}
+	return nil
 }
 
 // SignOut deletes a sign-in of the user, and with it all its tokens. It returns no error

@@ -64,11 +64,11 @@ func TestUpgrade2(t *testing.T) {
 	}
 	// A vehicle with the plate of another vehicle can be changed as long as its plate stays.
 	year := 2022
-	if v, err := d.UpdateVehicle(t.Context(), db.Principal{User: 1}, 2, db.VehicleFields{Year: &year}); err != nil || v.Year != 2022 || v.Plate != "ABC\u00a0123" {
+	if v, err := d.UpdateVehicle(t.Context(), db.Principal{User: 1}, 2, db.VehicleFields{Year: &year}, nil); err != nil || v.Year != 2022 || v.Plate != "ABC\u00a0123" {
 		t.Errorf("got %+v, %v", v, err)
 	}
 	plate := " abc 123"
-	if _, err := d.UpdateVehicle(t.Context(), db.Principal{User: 1}, 3, db.VehicleFields{Plate: &plate}); err == nil {
+	if _, err := d.UpdateVehicle(t.Context(), db.Principal{User: 1}, 3, db.VehicleFields{Plate: &plate}, nil); err == nil {
 		t.Error("a plate that looks like another one's was taken")
 	}
 	b, err := d.CreateBooking(t.Context(), db.Principal{User: 1}, db.Booking{Vehicle: 1, Start: "2031-01-01", End: "2031-01-02"})

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"onenow/db/store"
 )
@@ -52,8 +53,13 @@ type VehicleFilter struct {
 	// Both must be set, or neither.
 	AvailableFrom, AvailableTo Date
 
-	After VehicleID // the id is greater than this one
-	Limit int       // the largest number of vehicles to return; 0 is no limit
+	// Search is a text in the make, the model or the plate. Letter case and blanks do
+	// not count. Empty is no condition.
+	Search string
+
+	Descending bool       // by descending id
+	After      *VehicleID // the vehicle comes after this one in that order
+	Limit      int        // the largest number of vehicles to return; 0 is no limit
 }
 
 // CreateVehicle stores a new vehicle of the principal and returns it with its id. It
@@ -102,10 +108,59 @@ func (d *DB) VehicleExists(ctx context.Context, id VehicleID) (bool, error) {
 	return ok, err
 }
 
-// Vehicles returns the principal's vehicles by ascending id.
+// Vehicles returns the principal's vehicles by id.
 func (d *DB) Vehicles(ctx context.Context, by Principal, f VehicleFilter) ([]Vehicle, error) {
-	query := "SELECT id, make, model, year, plate FROM vehicles WHERE user_id = ? AND id > ?"
-	args := []any{by.User, f.After}
+	query, args := f.query(by)
+	if f.Search == "" {
+		return store.List(d.single(ctx).Tx, scanVehicle, query+" LIMIT ?", append(args, sqlLimit(f.Limit))...)
+	}
+	// SQLite knows the letter case of A to Z only, so the search is done here.
+	all, err := store.List(d.single(ctx).Tx, scanVehicle, query, args...)
+	key := searchKey(f.Search)
+	found := []Vehicle{}
+	for _, v := range all {
+		if v.has(key) {
+			found = append(found, v)
+		}
+	}
+	if f.Limit > 0 && len(found) > f.Limit {
+		found = found[:f.Limit]
+	}
+	return found, err
+}
+
+// CountVehicles returns how many vehicles the filter keeps, whatever After and Limit
+// are.
+func (d *DB) CountVehicles(ctx context.Context, by Principal, f VehicleFilter) (n int, err error) {
+	f.After, f.Limit = nil, 0
+	if f.Search != "" {
+		all, err := d.Vehicles(ctx, by, f)
+		return len(all), err
+	}
+	query, args := f.query(by)
+	err = d.single(ctx).QueryRow("SELECT count(*) FROM ("+query+")", args...).Scan(&n)
+	return n, err
+}
+
+// has reports whether v's make, model or plate has a text, which is a searchKey.
+func (v Vehicle) has(key string) bool {
+	return strings.Contains(searchKey(v.Make), key) || strings.Contains(searchKey(v.Model), key) || strings.Contains(searchKey(v.Plate), key)
+}
+
+// searchKey returns PlateKey of a text without its blanks.
+func searchKey(text string) string { return strings.ReplaceAll(PlateKey(text), " ", "") }
+
+// query returns the SELECT of the vehicles that f keeps, in their order.
+func (f VehicleFilter) query(by Principal) (string, []any) {
+	query := "SELECT id, make, model, year, plate FROM vehicles WHERE user_id = ?"
+	args := []any{by.User}
+	behind, order := " AND id > ?", " ORDER BY id"
+	if f.Descending {
+		behind, order = " AND id < ?", " ORDER BY id DESC"
+	}
+	if f.After != nil {
+		query, args = query+behind, append(args, *f.After)
+	}
 	if f.AvailableFrom != "" {
 		// The vehicle is free if the last booking that starts before AvailableTo
 		// ends by AvailableFrom: bookings of a vehicle never overlap.
@@ -117,8 +172,7 @@ func (d *DB) Vehicles(ctx context.Context, by Principal, f VehicleFilter) ([]Veh
 			) <= ?, TRUE)`
 		args = append(args, f.AvailableTo, f.AvailableFrom)
 	}
-	query += " ORDER BY id LIMIT ?"
-	return store.List(d.single(ctx).Tx, scanVehicle, query, append(args, sqlLimit(f.Limit))...)
+	return query + order, args
 }
 
 // sqlLimit maps 0 (no limit) to SQLite's -1.
@@ -130,12 +184,15 @@ func sqlLimit(n int) int {
 }
 
 // UpdateVehicle changes a vehicle of the principal and returns the changed vehicle. It
-// returns ErrNotFound, or ErrInvalid for a new plate that has no visible character or the
+// returns ErrNotFound, the error of the precondition, or ErrInvalid for a new plate that has no visible character or the
 // same PlateKey as another of their vehicles.
-func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f VehicleFields) (Vehicle, error) {
+func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f VehicleFields, pre Precondition[Vehicle]) (Vehicle, error) {
 	var v Vehicle
 	err := d.write(ctx, func(tx *Tx) (err error) {
 		if v, err = scanVehicle(tx.QueryRow(selectVehicle, id, by.User).Scan); err != nil {
+			return err
+		}
+		if err := pre.run(v); err != nil {
 			return err
 		}
 		before := v
@@ -155,10 +212,18 @@ func (d *DB) UpdateVehicle(ctx context.Context, by Principal, id VehicleID, f Ve
 }
 
 // DeleteVehicle deletes a vehicle of the principal and its bookings. It returns
-// ErrNotFound if there is none.
-func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID) error {
+// ErrNotFound if there is none, or the error of the precondition.
+func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID, pre Precondition[Vehicle]) error {
 	return d.write(ctx, func(tx *Tx) error {
-		return tx.ExecOne(notFound("Vehicle"), "DELETE FROM vehicles WHERE id = ? AND user_id = ?", id, by.User)
+		v, err := scanVehicle(tx.QueryRow(selectVehicle, id, by.User).Scan)
+		if err == nil {
+			err = pre.run(v)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec("DELETE FROM vehicles WHERE id = ?", id)
+		return err
 	})
 }
 

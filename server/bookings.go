@@ -8,6 +8,12 @@ import (
 	"onenow/server/body"
 )
 
+// bookingOrders are the orders in the order of ordering's choices.
+var bookingOrders = []db.BookingOrder{db.ByID, db.ByIDDescending, db.ByStart, db.ByStartDescending}
+
+// bookingShape makes a booking's body.
+func bookingShape(b db.Booking) any { return b }
+
 func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
 	p := body.ParseQuery(r)
 	f := db.BookingFilter{
@@ -15,19 +21,28 @@ func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
 		To:          p.Date("to"),
 		EndAfter:    p.Date("end_after"),
 		StartBefore: p.Date("start_before"),
-		Vehicle:     (*db.VehicleID)(p.ID("vehicle")),
+		Order:       bookingOrders[p.Choice("ordering", "id", "-id", "start_date", "-start_date")],
 	}
-	after, limit := p.Page()
+	for _, id := range p.IDs("vehicle") {
+		f.Vehicles = append(f.Vehicles, db.VehicleID(id))
+	}
+	after, limit, count := p.Page()
 	if err := p.Err(); err != nil {
 		return err
 	}
-	return list[db.Booking]{after, limit,
-		func(b db.Booking) int64 { return int64(b.ID) },
-		func(after int64, limit int) ([]db.Booking, error) {
-			f.After, f.Limit = db.BookingID(after), limit
+	bookings := list[db.Booking]{
+		after: after,
+		limit: limit,
+		id:    func(b db.Booking) int64 { return int64(b.ID) },
+		read: func(after *int64, limit int) ([]db.Booking, error) {
+			f.After, f.Limit = (*db.BookingID)(after), limit
 			return s.db.Bookings(r.Context(), principal(r), f)
 		},
-	}.write(s, w, r)
+	}
+	if count {
+		bookings.count = func() (int, error) { return s.db.CountBookings(r.Context(), principal(r), f) }
+	}
+	return bookings.write(s, w, r)
 }
 
 func (s *Server) createBooking(w http.ResponseWriter, r *http.Request) error {
@@ -76,7 +91,7 @@ func (s *Server) updateBooking(w http.ResponseWriter, r *http.Request, partial b
 	if err != nil {
 		return err
 	}
-	if b, err = s.db.UpdateBooking(r.Context(), principal(r), b.ID, f); err != nil {
+	if b, err = s.db.UpdateBooking(r.Context(), principal(r), b.ID, f, ifMatch(r, bookingShape)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, b)
@@ -87,7 +102,7 @@ func (s *Server) deleteBooking(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.DeleteBooking(r.Context(), principal(r), db.BookingID(id)); err != nil {
+	if err := s.db.DeleteBooking(r.Context(), principal(r), db.BookingID(id), ifMatch(r, bookingShape)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -129,7 +129,7 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("got %v\nwant %v", got, w)
 		}
 	}
-	if link := s.url + "/bookings/?after=1&limit=1"; seen[9][4] != "<"+link+`>; rel="next"` {
+	if seen[9][4] != `<?after=1&limit=1>; rel="next"` {
 		t.Errorf("got Link %v", seen[9][4])
 	}
 

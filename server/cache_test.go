@@ -147,8 +147,8 @@ func TestBrokenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := list[int]{id: func(i int) int64 { return int64(i) }, read: func(after int64, limit int) ([]int, error) {
-		if after > 0 {
+	rows := list[int]{id: func(i int) int64 { return int64(i) }, read: func(after *int64, limit int) ([]int, error) {
+		if after != nil {
 			return nil, errors.New("the disk is gone")
 		}
 		part := make([]int, limit)
@@ -166,6 +166,9 @@ func TestBrokenOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if !resp.Uncompressed {
+		t.Error("the list was not compressed")
+	}
 	if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
 		t.Fatalf("nothing was sent: %v", err)
 	}
@@ -189,8 +192,8 @@ func TestSlowDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := list[int]{id: func(i int) int64 { return int64(i) }, read: func(after int64, limit int) ([]int, error) {
-		if after == 0 {
+	rows := list[int]{id: func(i int) int64 { return int64(i) }, read: func(after *int64, limit int) ([]int, error) {
+		if after == nil {
 			return slices.Repeat([]int{1}, limit), nil
 		}
 		time.Sleep(3 * pieceTimeout)
@@ -221,7 +224,7 @@ func TestStuckClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endless := list[int]{id: func(i int) int64 { return int64(i) }, read: func(_ int64, limit int) ([]int, error) {
+	endless := list[int]{id: func(i int) int64 { return int64(i) }, read: func(_ *int64, limit int) ([]int, error) {
 		return make([]int, limit), nil
 	}}
 	ended := make(chan struct{})

@@ -411,14 +411,10 @@ func TestLists(t *testing.T) {
 	// The links lead to every row, once.
 	for _, path := range []string{"/bookings/?limit=4", "/bookings/?limit=1&from=2025-03-02", "/vehicles?limit=2"} {
 		var got []string
-		for next := s.url + path; next != ""; {
-			a := s.send("GET", strings.TrimPrefix(next, s.url), me, nil)
+		for next := path; next != ""; {
+			a := s.send("GET", next, me, nil)
 			got = append(got, a.ids(t))
-			link := a.header.Get("Link")
-			next = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
-			if link != "" && link != "<"+next+`>; rel="next"` {
-				t.Fatalf("%s: got Link %s", path, link)
-			}
+			next = a.next(t, next)
 		}
 		want := map[string]string{
 			"/bookings/?limit=4":                 "[[1 2 3 4] [5 6]]",
@@ -432,6 +428,21 @@ func TestLists(t *testing.T) {
 	if got := s.send("GET", "/bookings/?limit=6", me, nil).header.Get("Link"); got != "" {
 		t.Errorf("the last page has the Link %s", got)
 	}
+}
+
+// next returns the path of the next page, to which the answer of the path links, or "".
+func (a answer) next(t testing.TB, path string) string {
+	t.Helper()
+	link := a.header.Get("Link")
+	query, ok := strings.CutPrefix(strings.TrimSuffix(link, `>; rel="next"`), "<?")
+	if link == "" {
+		return ""
+	}
+	if !ok || link != "<?"+query+`>; rel="next"` {
+		t.Fatalf("%s: got Link %s", path, link)
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return path + "?" + query
 }
 
 // TestPaths asks for paths of routes and for other paths.
@@ -463,7 +474,8 @@ func TestPaths(t *testing.T) {
 		"/vehicles/../me/":                {status: 404, body: notFound},
 		"/vehicles/1/extra/":              {status: 404, body: notFound},
 		"/Vehicles/":                      {status: 404, body: notFound},
-		"/api/token/":                     {status: 404, body: notFound},
+		"/api/":                           {status: 404, body: notFound},
+		"/api/token/":                     {status: 405, body: `{"detail":"Method \"GET\" not allowed."}`},
 		"/favicon.ico":                    {status: 404, body: notFound},
 		"/%F0%9F%98%80":                   {status: 404, body: notFound},
 	} {
@@ -488,11 +500,24 @@ func TestClosedRegistration(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	// The order and the case of the headers do not matter.
-	asked := newShop(t).send("OPTIONS", "/bookings/", "", nil, header{"Origin", "https://a.example"},
-		header{"Access-Control-Request-Method", "POST"}, header{"Access-Control-Request-Headers", "Content-Type, Authorization"})
-	if got := asked.header.Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type" {
-		t.Errorf("got Access-Control-Allow-Headers %q", got)
+	// Every header is allowed, in any order and case. Without a question for headers,
+	// the answer names those that every page needs.
+	for asked, want := range map[string]string{
+		"Content-Type, Authorization":                         "Content-Type, Authorization",
+		"authorization,if-match,traceparent,x-requested-with": "authorization,if-match,traceparent,x-requested-with",
+		"": "Authorization, Content-Type",
+	} {
+		headers := []header{{"Origin", "https://a.example"}, {"Access-Control-Request-Method", "POST"}}
+		if asked != "" {
+			headers = append(headers, header{"Access-Control-Request-Headers", asked})
+		}
+		for _, path := range []string{"/bookings/", "/nowhere/", "/vehicles//"} {
+			a := newShop(t).send("OPTIONS", path, "", nil, headers...)
+			a.want(t, 204, "")
+			if got := a.header.Get("Access-Control-Allow-Headers"); got != want {
+				t.Errorf("%s with %q: got Access-Control-Allow-Headers %q, want %q", path, asked, got, want)
+			}
+		}
 	}
 	preflight := []header{
 		{"Origin", "https://lahorecarrental.com"},
@@ -525,14 +550,23 @@ func TestCORS(t *testing.T) {
 		check("Access-Control-Allow-Origin", c.want)
 		if c.want != "" {
 			check("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-			check("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			check("Access-Control-Allow-Headers", "authorization,content-type")
 		}
+		credentials := ""
+		if c.want == c.origin { // a browser refuses them with the origin *
+			credentials = "true"
+		}
+		check("Access-Control-Allow-Credentials", credentials)
 		// A page can read refusals too.
 		a = c.shop.send("GET", "/bookings/1/", "", nil, preflight[0])
 		a.want(t, 401, noToken)
 		check("Access-Control-Allow-Origin", c.want)
 		if c.want != "" {
-			check("Access-Control-Expose-Headers", "Link, Retry-After, X-Request-Id")
+			check("Access-Control-Expose-Headers", "Link, Retry-After, ETag, X-Total-Count, X-Request-Id")
+		}
+		check("Access-Control-Allow-Credentials", credentials)
+		if vary := strings.Join(a.header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") || c.shop == narrow && !strings.Contains(vary, "Origin") {
+			t.Errorf("%s: got Vary %q", c.origin, vary)
 		}
 	}
 }

@@ -104,9 +104,16 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retryAfter))
 	}
-	if err := writeJSON(w, e.status, e.body); err != nil {
+	text, err := toJSON(e.body)
+	if err != nil {
 		x.cause = errors.Join(x.cause, err)
+		return
 	}
+	if len(text) >= minCompressed && body.AcceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		text = compress(text)
+	}
+	sendJSON(w, e.status, text)
 }
 
 // toAPIError returns the answer for err, or nil when err is our own fault.

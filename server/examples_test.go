@@ -85,6 +85,21 @@ var otherExamples = map[string]func(s *shop, me string) answer{
 	"login/blank": func(s *shop, _ string) answer {
 		return s.send("POST", "/login/", "", `{"username":"user1","password":""}`)
 	},
+	"obtainTokens/blank": func(s *shop, _ string) answer {
+		return s.send("POST", "/api/token/", "", `{"username":"user1","password":""}`)
+	},
+	"verifyToken/blank": func(s *shop, _ string) answer {
+		return s.send("POST", "/api/token/verify/", "", `{"token":""}`)
+	},
+	"TokenRefused/blacklisted": func(s *shop, _ string) answer {
+		refresh := s.login("user1", "pass123").Refresh
+		s.exchange(refresh).want(s.t, 200, "")
+		s.clock.advance(time.Minute)
+		return s.exchange(refresh)
+	},
+	"Changed/changed": func(s *shop, me string) answer {
+		return s.send("DELETE", "/vehicles/1/", me, nil, header{"If-Match", `"x"`})
+	},
 	"RefreshInvalid/blank": func(s *shop, me string) answer {
 		refreshed := s.send("POST", "/api/token/refresh/", "", `{"refresh":""}`)
 		s.send("POST", "/logout/", me, `{"refresh":""}`).want(s.t, refreshed.status, refreshed.body)

@@ -75,6 +75,23 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
+// TestGuessingAtSpellings guesses at the password of one user by names that look the
+// same: they share one limit.
+func TestGuessingAtSpellings(t *testing.T) {
+	s := newShop(t)
+	s.user("the shop")
+	spellings := []string{"the shop", "the  shop", "the\u200b shop", "the\u00a0shop"}
+	guess := func(i int) answer {
+		return s.send("POST", "/login/", "", map[string]string{"username": spellings[i%len(spellings)], "password": "guess"})
+	}
+	for i := range 30 {
+		guess(i).want(t, 401, wrongLogin)
+	}
+	for i := range spellings {
+		guess(i).want(t, 429, "")
+	}
+}
+
 // TestManySignIns leaves one failure before the limit, and then signs in many times at
 // once: a success never counts.
 func TestManySignIns(t *testing.T) {
@@ -129,5 +146,36 @@ func TestForwardedScheme(t *testing.T) {
 		if want := `{"vehicles":"` + c.want + `://`; !strings.HasPrefix(a.body, want) {
 			t.Errorf("got %s, want %s", a.body, want)
 		}
+	}
+}
+
+// TestForwardedPrefix wants links below the prefix that the trusted proxy names, if it
+// is one.
+func TestForwardedPrefix(t *testing.T) {
+	trusting, other := newProxiedShop(t), newShop(t)
+	for prefix, want := range map[string]string{
+		"/rental":         "/rental",
+		"/a/b-c.d_e~f/G7": "/a/b-c.d_e~f/G7",
+		"":                "",
+		"rental":          "",
+		"/":               "",
+		"/rental/":        "",
+		"//evil.example":  "",
+		"/a//b":           "",
+		"/a b":            "",
+		"/a?b=c":          "",
+		"/a#b":            "",
+		"/a\"b":           "",
+		"/<script>":       "",
+		"/%61":            "",
+		"/a,/b":           "",
+		"https://a.b":     "",
+		"/rental\u0661":   "",
+	} {
+		links := func(s *shop, prefix string) string {
+			return `{"vehicles":"` + s.url + prefix + `/vehicles/","bookings":"` + s.url + prefix + `/bookings/"}`
+		}
+		trusting.send("GET", "/", "", nil, header{"X-Forwarded-Prefix", prefix}).want(t, 200, links(trusting, want))
+		other.send("GET", "/", "", nil, header{"X-Forwarded-Prefix", prefix}).want(t, 200, links(other, ""))
 	}
 }

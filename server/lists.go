@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"cmp"
+	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,17 +26,25 @@ const (
 
 var pieceTimeout = writeTimeout // the tests shorten it
 
-// list is a collection: limit rows of it, or all if limit is 0. read returns up
-// to limit rows in the order of their ids, with ids above after.
+// list is a collection: the rows behind the one with the id after, limit of them, or
+// all if limit is 0.
 type list[T any] struct {
-	after int64
+	after *int64
 	limit int
 	id    func(T) int64
-	read  func(after int64, limit int) ([]T, error)
+	read  func(after *int64, limit int) ([]T, error) // up to limit rows
+	count func() (int, error)                        // counts the rows on all pages; nil if the client does not ask for it
 }
 
 // write answers with l, and with a link to the next page when there is one.
 func (l list[T]) write(s *Server, w http.ResponseWriter, r *http.Request) error {
+	if l.count != nil {
+		n, err := l.count()
+		if err != nil {
+			return err
+		}
+		w.Header().Set("X-Total-Count", strconv.Itoa(n))
+	}
 	rows, err := l.read(l.after, cmp.Or(l.limit, smallList)+1) // one more shows whether more follow
 	if err != nil {
 		return err
@@ -49,14 +59,27 @@ func (l list[T]) write(s *Server, w http.ResponseWriter, r *http.Request) error 
 	return writeJSON(w, http.StatusOK, rows)
 }
 
-// nextPage is a Link header (RFC 8288) to the page after a row's id.
+// nextPage is a Link header (RFC 8288) to the page after a row's id. It is relative,
+// so that it holds below the prefix of any proxy.
 func nextPage(r *http.Request, after int64) string {
-	query := body.ParseQuery(r).With("after", strconv.FormatInt(after, 10))
-	return "<" + baseURL(r) + r.URL.EscapedPath() + "?" + query + `>; rel="next"`
+	return "<?" + body.ParseQuery(r).With("after", strconv.FormatInt(after, 10)) + `>; rel="next"`
 }
 
 // stream sends all rows, in parts.
 func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error {
+	zip := body.AcceptsGzip(r)
+	if revision, ok := s.db.Revision(); ok { // before a row is read
+		tag := tagOf(fmt.Append(nil, s.run, revision, exchangeOf(r).by, r.RequestURI))
+		mark := ""
+		if zip {
+			mark = zippedMark
+		}
+		w.Header().Set("ETag", `W/"`+tag+mark+`"`) // weak: the body is not compared
+		if matchesTag(r.Header["If-None-Match"], tag, true) {
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
 	select {
 	case s.largeLists <- struct{}{}:
 		defer func() { <-s.largeLists }()
@@ -64,12 +87,20 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		return r.Context().Err()
 	}
 	w.Header().Set("Content-Type", contentType)
+	var out io.Writer = w
+	end := func() error { return nil }
+	if zip {
+		w.Header().Set("Content-Encoding", "gzip")
+		zw, release := newZipper(w)
+		defer release()
+		out, end = zw, zw.Close
+	}
 	var text bytes.Buffer
 	send := func() error {
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
 			return err
 		}
-		_, err := text.WriteTo(w)
+		_, err := text.WriteTo(out)
 		return err
 	}
 	enc := newEncoder(&text)
@@ -95,11 +126,15 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		if len(rows) < largePart {
 			break
 		}
-		l.after = l.id(rows[len(rows)-1])
+		last := l.id(rows[len(rows)-1])
+		l.after = &last
 	}
 	if between == '[' { // the rows have been deleted meanwhile
 		text.WriteByte(between)
 	}
 	text.WriteByte(']')
-	return send()
+	if err := send(); err != nil {
+		return err
+	}
+	return end() // not after an error: a client must not take a part for the whole
 }

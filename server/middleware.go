@@ -25,6 +25,15 @@ func (s *Server) middleware(routes http.Handler, origins []string) http.Handler 
 	return s.observe(s.allowOrigins(origins, routes))
 }
 
+// isPreflight reports whether a browser asks whether a page of another origin may
+// send a request: https://fetch.spec.whatwg.org/#cors-preflight-request
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// exposedHeaders are the headers that a page of another origin may read.
+const exposedHeaders = "Link, Retry-After, ETag, X-Total-Count, X-Request-Id"
+
 // allowOrigins lets pages of other origins use the API (CORS). Tokens travel in a
 // header, never in a cookie, so that a page of any origin gets only what its user
 // has given it a token for.
@@ -34,17 +43,23 @@ func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler 
 	c := cors.New(cors.Options{
 		AllowedOrigins:     origins, // none means any
 		AllowedMethods:     methods,
-		AllowedHeaders:     []string{"*"}, // the headers are named below
-		ExposedHeaders:     []string{"Link", "Retry-After", "X-Request-Id"},
+		AllowedHeaders:     []string{"*"}, // every header that is asked for: frameworks and tracing libraries add their own
+		ExposedHeaders:     strings.Split(exposedHeaders, ", "),
+		AllowCredentials:   len(origins) > 0,                // frameworks send credentials without need; browsers refuse them where any origin is allowed
 		MaxAge:             int((24 * time.Hour).Seconds()), // browsers cap it lower
 		OptionsPassthrough: true,                            // the route adds Allow and the 204
 	})
 	return c.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w.Header().Get("Access-Control-Expose-Headers") != "" {
+			w.Header().Set("Access-Control-Expose-Headers", exposedHeaders) // cors would write Etag
+		}
 		if h := w.Header(); h.Get("Access-Control-Allow-Methods") != "" {
 			// cors names only the method and the headers of this request. With all
 			// of them, the browser does not ask again.
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
-			h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+			if h.Get("Access-Control-Allow-Headers") == "" {
+				h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+			}
 		} else if origin := r.Header.Get("Origin"); s.corsLimited && h.Get("Access-Control-Allow-Origin") == "" && origin != baseURL(r) {
 			s.noteRefused(origin)
 		}
@@ -97,6 +112,7 @@ type exchange struct {
 	id     string
 	client netip.Addr    // the address of the client
 	https  bool          // whether the request came over HTTPS, to us or to a trusted proxy
+	prefix string        // the path below which a trusted proxy serves us, or ""
 	by     *db.Principal // the signed-in user; nil for a guest
 	status int           // 0 until the header is written
 	bytes  int64
@@ -144,6 +160,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		x := &exchange{ResponseWriter: w, id: newRequestID()}
 		x.client, x.https = s.proxies.client(r)
 		s.noteProxy(r)
+		x.prefix = s.proxies.prefix(r)
 		setHeaders(w.Header(), r, x.id)
 		closeAfterChunks(w, r)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
@@ -166,13 +183,25 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	})
 }
 
+// everyAnswer are the headers of every answer. All answers share the values: with
+// Header.Set, each value would be an allocation for each request.
+var everyAnswer = []struct {
+	name  string // in the canonical form
+	value []string
+}{
+	{"X-Content-Type-Options", []string{"nosniff"}}, // JSON is not a page
+	{"X-Frame-Options", []string{"DENY"}},           // and belongs in no frame
+	{"Referrer-Policy", []string{"no-referrer"}},    // its links tell no other site of it
+	{"Cache-Control", []string{"no-store"}},         // it belongs to one user, or is a token
+	{"Vary", []string{"Accept-Encoding"}},           // long answers are compressed
+}
+
 // setHeaders sets the headers of every answer.
 func setHeaders(h http.Header, r *http.Request, id string) {
-	h.Set("X-Request-Id", id)
-	h.Set("X-Content-Type-Options", "nosniff") // JSON is not a page
-	h.Set("X-Frame-Options", "DENY")           // and belongs in no frame
-	h.Set("Referrer-Policy", "no-referrer")    // its links tell no other site of it
-	h.Set("Cache-Control", "no-store")         // it belongs to one user, or is a token
+	h["X-Request-Id"] = []string{id}
+	for _, e := range everyAnswer {
+		h[e.name] = e.value
+	}
 	if r.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: a year of HTTPS only
 	}

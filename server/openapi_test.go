@@ -63,8 +63,8 @@ var described = sync.OnceValues(func() (*description, error) {
 		config.WithRejectUnsupportedBodyContent(),
 		config.WithStrictMode(), // refuses properties and headers that are not described
 		config.WithStrictIgnoredHeadersExtra("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
-			"Content-Security-Policy", "Content-Encoding", "Vary", "Expect", "Accept-Ranges", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
-			"Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
+			"X-Forwarded-Prefix", "Content-Security-Policy", "Content-Encoding", "Vary", "Expect", "Accept-Ranges", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
+			"Access-Control-Allow-Headers", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
 	}
 	d.all = validator.NewValidatorFromV3Model(d.model, options...)
 	d.all.SetDocument(doc)

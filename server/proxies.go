@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -42,6 +43,18 @@ func (p proxies) client(r *http.Request) (from netip.Addr, https bool) {
 		from = hop
 	}
 	return from, https
+}
+
+// forwardedPrefix is what a path prefix may be.
+var forwardedPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+// prefix returns the path below which a trusted proxy serves us, or "".
+func (p proxies) prefix(r *http.Request) string {
+	prefix := r.Header.Get("X-Forwarded-Prefix")
+	if prefix == "" || !p.trust(remote(r)) || !forwardedPrefix.MatchString(prefix) {
+		return ""
+	}
+	return prefix
 }
 
 // lastOf returns the last item of a list with commas.

@@ -234,7 +234,7 @@ func TestCachedApart(t *testing.T) {
 		s.send("GET", "/vehicles/1/", bea, nil).want(t, 404, "")
 		s.send("GET", "/vehicles/", "", nil).want(t, 401, "")
 		a := s.send("GET", "/vehicles/?limit=1", ali, nil)
-		if want := `<` + s.url + `/vehicles/?after=1&limit=1>; rel="next"`; a.ids(t) != "[1]" || a.header.Get("Link") != want {
+		if want := `<?after=1&limit=1>; rel="next"`; a.ids(t) != "[1]" || a.header.Get("Link") != want {
 			t.Errorf("got %s with Link %q, want %q", a.body, a.header.Get("Link"), want)
 		}
 		if a := s.send("GET", "/vehicles/?limit=2", ali, nil); a.ids(t) != "[1 2]" || a.header.Get("Link") != "" {
@@ -246,7 +246,7 @@ func TestCachedApart(t *testing.T) {
 		}
 		req.Host = "rent.example"
 		req.Header.Set("Authorization", "Bearer "+ali)
-		if got := s.do(req).header.Get("Link"); !strings.HasPrefix(got, "<http://rent.example/vehicles/?") {
+		if got := s.do(req).header.Get("Link"); got != `<?after=1&limit=1>; rel="next"` {
 			t.Errorf("got Link %q for another host", got)
 		}
 		if head := s.send("HEAD", "/vehicles/", ali, nil); head.body != "" || head.header.Get("Content-Length") == "0" {

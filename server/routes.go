@@ -33,20 +33,22 @@ func anyone(*Server, *http.Request) error { return nil }
 func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/register", anyone, methods{{"POST", s.register}})
 	route("/login", anyone, methods{{"POST", s.login}})
+	route("/api/token", anyone, methods{{"POST", s.login}}) // SimpleJWT's path for it
 	route("/api/token/refresh", anyone, methods{{"POST", s.refresh}})
-	route("/logout", signedIn, methods{{"POST", s.logout}})
+	route("/api/token/verify", anyone, methods{{"POST", s.verifyToken}})
+	route("/logout", anyone, methods{{"POST", s.logout}}) // of any user: the refresh token names the sign-in
 	route("/password/change", signedIn, methods{{"POST", s.changePassword}})
-	route("/me", signedIn, methods{{"GET", s.me}})
+	route("/me", signedIn, methods{{"GET", tagged(s.me)}})
 
 	route("/vehicles", signedIn, methods{{"GET", s.cached(s.listVehicles)}, {"POST", s.createVehicle}})
 	route("/vehicles/{id}", signedIn, methods{{"GET", s.cached(s.getVehicle)}, {"PUT", s.putVehicle}, {"PATCH", s.patchVehicle}, {"DELETE", s.deleteVehicle}})
 	route("/bookings", signedIn, methods{{"GET", s.cached(s.listBookings)}, {"POST", s.createBooking}})
 	route("/bookings/{id}", signedIn, methods{{"GET", s.cached(s.getBooking)}, {"PUT", s.putBooking}, {"PATCH", s.patchBooking}, {"DELETE", s.deleteBooking}})
 
-	route("/healthz", anyone, methods{{"GET", s.healthz}})
-	route("/readyz", anyone, methods{{"GET", s.readyz}})
+	route("/healthz", anyone, methods{{"GET", tagged(s.healthz)}})
+	route("/readyz", anyone, methods{{"GET", tagged(s.readyz)}})
 
-	route("/", anyone, methods{{"GET", s.root}})
+	route("/", anyone, methods{{"GET", tagged(s.root)}})
 	route("/docs", anyone, methods{{"GET", s.docs}})
 	route("/docs/{file}", anyone, methods{{"GET", s.docs}})
 	route("/openapi.yaml", anyone, methods{{"GET", s.docs}})
@@ -69,15 +71,26 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(path, h)
 		mux.Handle(path+"/{$}", h)
 	}
-	mux.Handle("/", s.handle(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
+	mux.Handle("/", s.handle(noPath))
 
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if !clean(r.URL.Path) { // the mux would redirect it
-			return errPathNotFound
+			return noPath(w, r)
 		}
 		mux.ServeHTTP(w, r)
 		return nil
 	})
+}
+
+// noPath answers where there is no route. A preflight gets 204 all the same, because a
+// browser hides the 404 of the request itself if its preflight is refused.
+func noPath(w http.ResponseWriter, r *http.Request) error {
+	if !isPreflight(r) {
+		return errPathNotFound
+	}
+	w.Header().Set("Allow", http.MethodOptions)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // clean reports whether p begins with a slash and has no empty, "." or ".."
@@ -137,7 +150,7 @@ func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
 		docs.Redirect(w)
 		return nil
 	}
-	base := baseURL(r)
+	base := baseURL(r) + exchangeOf(r).prefix
 	return writeJSON(w, http.StatusOK, struct {
 		Vehicles string `json:"vehicles"`
 		Bookings string `json:"bookings"`

@@ -43,8 +43,9 @@ type Config struct {
 	Logger *slog.Logger // gets one line per request, and warnings for the owner; nil discards them
 
 	RegistrationClosed bool           // refuse POST /register/
+	KeepRefreshTokens  bool           // a refresh token that has been exchanged stays good for its day
 	CORSOrigins        []string       // origins whose pages may call the API; none means any
-	TrustedProxies     []netip.Prefix // networks whose X-Forwarded-For and -Proto headers are trusted; none means no network
+	TrustedProxies     []netip.Prefix // networks whose X-Forwarded-For, -Proto and -Prefix headers are trusted; none means no network
 	MaxConnections     int            // of all listeners together; further connections wait; 0 means 1024
 }
 
@@ -71,7 +72,10 @@ type Server struct {
 	answers  *cache[db.Revision, answerKey, *answer]
 	handler  http.Handler
 
+	run string // differs between runs of the program: a revision means something within one only
+
 	registrationClosed bool
+	keepRefreshTokens  bool
 	connections        connections
 }
 
@@ -95,7 +99,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		verified:           newCache[db.Revision, string, verifiedToken](maxVerified, cfg.DB.Revision),
 		answers:            newCache[db.Revision, answerKey, *answer](maxAnswers, cfg.DB.Revision),
 		largeLists:         make(chan struct{}, largeLists),
+		run:                newRequestID(),
 		registrationClosed: cfg.RegistrationClosed,
+		keepRefreshTokens:  cfg.KeepRefreshTokens,
 		connections:        make(connections, cmp.Or(cfg.MaxConnections, defaultMaxConnections)),
 	}
 	if s.log == nil {

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -141,6 +143,7 @@ func (s *shop) do(req *http.Request) answer {
 	return a
 }
 
+// roundTrip sends a request and returns the answer with its body decompressed.
 func (s *shop) roundTrip(req *http.Request) answer {
 	s.t.Helper()
 	resp, err := http.DefaultTransport.RoundTrip(req) // it follows no redirect
@@ -151,6 +154,15 @@ func (s *shop) roundTrip(req *http.Request) answer {
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if resp.Header.Get("Content-Encoding") == "gzip" && len(b) > 0 && resp.StatusCode != http.StatusPartialContent {
+		zr, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if b, err = io.ReadAll(zr); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
@@ -171,6 +183,12 @@ func (s *shop) checkShape(req *http.Request, a answer) {
 	if a.status == http.StatusNoContent {
 		if a.body != "" || a.header.Get("Content-Type") != "" {
 			s.t.Errorf("%s: 204 with %q of type %q", what, a.body, a.header.Get("Content-Type"))
+		}
+		return
+	}
+	if a.status == http.StatusNotModified {
+		if a.body != "" || a.header.Get("ETag") == "" {
+			s.t.Errorf("%s: 304 with %q and ETag %q", what, a.body, a.header.Get("ETag"))
 		}
 		return
 	}

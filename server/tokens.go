@@ -17,6 +17,8 @@ var tokenMessages = map[error]string{
 	auth.ErrInvalid:   "Token is invalid",
 	auth.ErrExpired:   "Token is expired",
 	auth.ErrWrongType: "Token has wrong type",
+
+	auth.ErrBlacklisted: "Token is blacklisted",
 }
 
 // accessRefused is the answer to a bad access token.

@@ -191,7 +191,10 @@ func TestTokensExpire(t *testing.T) {
 	s.send("GET", "/me/", next.Access, nil).want(t, 200, "") // the sign-in still holds
 }
 
-const refreshInvalid = `{"detail":"Token is invalid","code":"token_not_valid"}`
+const (
+	refreshInvalid     = `{"detail":"Token is invalid","code":"token_not_valid"}`
+	refreshBlacklisted = `{"detail":"Token is blacklisted","code":"token_not_valid"}`
+)
 
 // exchange exchanges a refresh token for new tokens.
 func (s *shop) exchange(refresh string) answer {
@@ -225,7 +228,7 @@ func TestRefreshRotates(t *testing.T) {
 
 	// The grace time begins with the first use. After it the token is in the
 	// hands of somebody else, and the whole sign-in ends.
-	s.exchange(first.Refresh).want(t, 401, refreshInvalid)
+	s.exchange(first.Refresh).want(t, 401, refreshBlacklisted)
 	s.exchange(third.Refresh).want(t, 401, refreshInvalid)
 	for _, tk := range []tokens{first, second, twin, third} {
 		s.send("GET", "/me/", tk.Access, nil).want(t, 401, badToken("Token is invalid"))
@@ -241,7 +244,7 @@ func TestLogout(t *testing.T) {
 	logout := func(access, refresh string) answer {
 		return s.send("POST", "/logout/", access, map[string]string{"refresh": refresh})
 	}
-	logout(other, here.Refresh).want(t, 401, refreshInvalid)
+	logout(other, s.login("shop", "pass123").Refresh).want(t, 200, `{"message":"Logged out."}`) // the refresh token says whose
 	logout(here.Access, here.Access).want(t, 401, `{"detail":"Token has wrong type","code":"token_not_valid"}`)
 	s.send("GET", "/me/", here.Access, nil).want(t, 200, "")
 	for range 2 { // a second time changes nothing
@@ -259,6 +262,127 @@ func TestLogout(t *testing.T) {
 	now := s.login("shop", "pass123").Access
 	logout(now, old.Refresh).want(t, 200, `{"message":"Logged out."}`)
 	logout(now, old.Access).want(t, 401, `{"detail":"Token is expired","code":"token_not_valid"}`)
+}
+
+// TestLogoutWithoutAccess signs out with the refresh token alone: the access token may
+// have expired.
+func TestLogoutWithoutAccess(t *testing.T) {
+	s := newShop(t)
+	s.user("shop")
+	for name, headers := range map[string][]header{
+		"no header":        nil,
+		"garbage":          {{"Authorization", "Bearer x"}},
+		"another scheme":   {{"Authorization", "Basic eDp5"}},
+		"a malformed one":  {{"Authorization", "Bearer a b"}},
+		"an expired token": {{"Authorization", "Bearer " + s.login("shop", "pass123").Access}},
+	} {
+		tk := s.login("shop", "pass123")
+		if name == "an expired token" {
+			s.clock.advance(2 * time.Hour)
+		}
+		for range 2 {
+			s.send("POST", "/logout/", "", map[string]string{"refresh": tk.Refresh}, headers...).want(t, 200, `{"message":"Logged out."}`)
+		}
+		s.exchange(tk.Refresh).want(t, 401, refreshInvalid)
+		s.send("POST", "/logout/", "", `{"refresh":"x"}`, headers...).want(t, 401, refreshInvalid)
+		s.send("POST", "/logout/", "", `{}`, headers...).want(t, 400, `{"refresh":["This field is required."]}`)
+	}
+}
+
+// TestObtainTokens wants the answers of /login/ at the path of SimpleJWT.
+func TestObtainTokens(t *testing.T) {
+	s := newShop(t)
+	s.user("shop")
+	for _, body := range []string{
+		`{"username":"shop","password":"wrong"}`, `{"username":"nobody","password":"pass123"}`, `{"username":"","password":null}`, `{}`, `[]`, `{`,
+	} {
+		login := s.send("POST", "/login/", "", body)
+		s.send("POST", "/api/token/", "", body).want(t, login.status, login.body)
+	}
+	a := s.send("POST", "/api/token/", "", `{"username":"shop","password":"pass123"}`, header{"Authorization", "Bearer x"})
+	var tk tokens
+	a.in(t, &tk)
+	a.want(t, 200, fmt.Sprintf(`{"access":"%s","refresh":"%s"}`, tk.Access, tk.Refresh))
+	s.send("GET", "/me/", tk.Access, nil).want(t, 200, "")
+	s.exchange(tk.Refresh).want(t, 200, "")
+}
+
+// verify asks whether a token is valid.
+func (s *shop) verify(token string) answer {
+	s.t.Helper()
+	return s.send("POST", "/api/token/verify/", "", map[string]string{"token": token}, header{"Authorization", "Bearer x"})
+}
+
+// TestVerifyToken asks about tokens of both kinds in each state.
+func TestVerifyToken(t *testing.T) {
+	const expired = `{"detail":"Token is expired","code":"token_not_valid"}`
+	s := newShop(t)
+	s.user("shop")
+	first, out := s.login("shop", "pass123"), s.login("shop", "pass123")
+	for _, token := range []string{first.Access, first.Refresh, out.Access, out.Refresh} {
+		s.verify(token).want(t, 200, `{}`)
+	}
+	forged := first.Access[:strings.LastIndex(first.Access, ".")+1] + b64("signature")
+	for _, token := range []string{"x", "a.b.c", forged} {
+		s.verify(token).want(t, 401, refreshInvalid)
+	}
+	for body, want := range map[string]string{
+		`{}`:             `{"token":["This field is required."]}`,
+		`{"token":null}`: `{"token":["This field may not be null."]}`,
+		`{"token":" "}`:  `{"token":["This field may not be blank."]}`,
+		`{"token":[]}`:   `{"token":["Not a valid string."]}`,
+	} {
+		s.send("POST", "/api/token/verify/", "", body).want(t, 400, want)
+	}
+
+	s.send("POST", "/logout/", "", map[string]string{"refresh": out.Refresh}).want(t, 200, "")
+	s.verify(out.Access).want(t, 401, refreshInvalid)
+	s.verify(out.Refresh).want(t, 401, refreshInvalid)
+
+	var second tokens
+	s.exchange(first.Refresh).in(t, &second)
+	s.clock.advance(30 * time.Second)
+	s.verify(first.Refresh).want(t, 200, `{}`) // within the grace time
+	s.clock.advance(time.Second)
+	for range 2 { // a question ends nothing
+		s.verify(first.Refresh).want(t, 401, refreshBlacklisted)
+	}
+	s.verify(second.Refresh).want(t, 200, `{}`)
+	s.verify(first.Access).want(t, 200, `{}`)
+	s.exchange(first.Refresh).want(t, 401, refreshBlacklisted) // ends the sign-in
+	for _, token := range []string{first.Access, first.Refresh, second.Access, second.Refresh} {
+		s.verify(token).want(t, 401, refreshInvalid)
+	}
+
+	last := s.login("shop", "pass123")
+	s.clock.advance(time.Hour)
+	s.verify(last.Access).want(t, 401, expired)
+	s.verify(last.Refresh).want(t, 200, `{}`)
+	s.clock.advance(23 * time.Hour)
+	s.verify(last.Refresh).want(t, 401, expired)
+}
+
+// TestKeptRefreshTokens exchanges one refresh token again and again, where exchanged
+// tokens stay valid.
+func TestKeptRefreshTokens(t *testing.T) {
+	s := newShopWith(t, server.Config{KeepRefreshTokens: true})
+	s.user("shop")
+	first := s.login("shop", "pass123")
+	var last tokens
+	for range 4 {
+		s.exchange(first.Refresh).in(t, &last)
+		if last.Refresh == first.Refresh {
+			t.Error("got the same token again")
+		}
+		s.send("GET", "/me/", last.Access, nil).want(t, 200, "")
+		s.verify(first.Refresh).want(t, 200, `{}`)
+		s.clock.advance(5 * time.Hour)
+	}
+	s.clock.advance(4 * time.Hour)
+	s.exchange(first.Refresh).want(t, 401, `{"detail":"Token is expired","code":"token_not_valid"}`)
+	s.exchange(last.Refresh).in(t, &last)
+	s.send("POST", "/logout/", "", map[string]string{"refresh": first.Refresh}).want(t, 200, "") // the sign-in that it began
+	s.exchange(last.Refresh).want(t, 401, refreshInvalid)
 }
 
 func TestPasswordChange(t *testing.T) {

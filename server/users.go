@@ -80,14 +80,15 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	unlock, err := s.guard.Lock(r.Context(), *username)
+	name := db.NameKey(*username) // one guess is one guess, however the name is typed
+	unlock, err := s.guard.Lock(r.Context(), name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	var refresh auth.Claims
 	err = retryChanged(func() (err error) {
-		refresh, err = s.signIn(r, *username, *password)
+		refresh, err = s.signIn(r, *username, name, *password)
 		return err
 	})
 	if errors.Is(err, errWrongPassword) || errors.Is(err, db.ErrConflict) {
@@ -115,14 +116,14 @@ func retryChanged(try func() error) (err error) {
 }
 
 // signIn verifies the password of the user of that name and returns the refresh
-// token of a new sign-in, or errWrongPassword. The caller holds the guard's lock
-// on the name.
-func (s *Server) signIn(r *http.Request, name, password string) (auth.Claims, error) {
+// token of a new sign-in, or errWrongPassword. The caller holds the guard's lock on
+// key, the name's key.
+func (s *Server) signIn(r *http.Request, name, key, password string) (auth.Claims, error) {
 	user, err := s.db.UserByName(r.Context(), name)
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return auth.Claims{}, err
 	}
-	newHash, err := s.checkPassword(r, name, user, password)
+	newHash, err := s.checkPassword(r, key, user, password)
 	if err != nil {
 		return auth.Claims{}, err
 	}
@@ -187,14 +188,46 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	}
 	next := s.tokens.New(auth.Refresh, used.UserID)
 	next.SignInID = used.SignInID
-	err = s.db.Refresh(r.Context(), stored(used), stored(next))
-	if errors.Is(err, db.ErrNotFound) {
+	err = s.db.Refresh(r.Context(), stored(used), stored(next), s.keepRefreshTokens)
+	switch {
+	case errors.Is(err, db.ErrReplayed):
+		return refreshRefused(auth.ErrBlacklisted)
+	case errors.Is(err, db.ErrNotFound):
 		return refreshRefused(auth.ErrInvalid)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return s.writeTokens(w, next)
+}
+
+// verifyToken says whether a token, of either kind, is good.
+func (s *Server) verifyToken(w http.ResponseWriter, r *http.Request) error {
+	b, err := s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	f := b.Fields(false)
+	token := f.Text("token", body.MaxSize)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	claims, err := s.tokens.Parse(*token, auth.Access)
+	if errors.Is(err, auth.ErrWrongType) {
+		claims, err = s.tokens.Parse(*token, auth.Refresh)
+	}
+	if err != nil {
+		return refreshRefused(err)
+	}
+	err = s.db.CheckToken(r.Context(), db.UserID(claims.UserID), stored(claims), claims.Kind == auth.Refresh)
+	switch {
+	case errors.Is(err, db.ErrReplayed) && !s.keepRefreshTokens:
+		return refreshRefused(auth.ErrBlacklisted)
+	case errors.Is(err, db.ErrNotFound):
+		return refreshRefused(auth.ErrInvalid)
+	case err != nil && !errors.Is(err, db.ErrReplayed):
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct{}{})
 }
 
 // readRefreshToken returns the claims of the refresh token in r's body. For an
@@ -244,10 +277,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An expired token is fine: it has been exchanged, or its sign-in has ended.
-	if claims.UserID != int64(principal(r).User) {
-		return refreshRefused(auth.ErrInvalid)
-	}
-	if err := s.db.SignOut(r.Context(), principal(r).User, db.SignInID(claims.SignInID)); err != nil {
+	if err := s.db.SignOut(r.Context(), db.UserID(claims.UserID), db.SignInID(claims.SignInID)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, message{"Logged out."})
@@ -259,7 +289,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.guard.Lock(r.Context(), principal(r).Name)
+	unlock, err := s.guard.Lock(r.Context(), db.NameKey(principal(r).Name))
 	if err != nil {
 		return err
 	}
@@ -284,7 +314,7 @@ func (s *Server) replacePassword(r *http.Request, f *body.Fields) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.checkPassword(r, principal(r).Name, user, *oldPassword)
+		_, err = s.checkPassword(r, db.NameKey(principal(r).Name), user, *oldPassword)
 		if errors.Is(err, errWrongPassword) {
 			f.Errs.Add("old_password", "Your old password was entered incorrectly. Please enter it again.")
 		} else if err != nil {

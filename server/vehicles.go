@@ -22,11 +22,18 @@ type vehicleBody struct {
 	User string `json:"user"` // the name of the owner
 }
 
+// vehicleShape returns a function that makes a vehicle's body for the principal.
+func vehicleShape(r *http.Request) func(db.Vehicle) any {
+	return func(v db.Vehicle) any { return vehicleBody{v, principal(r).Name} }
+}
+
 func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 	p := body.ParseQuery(r)
 	var f db.VehicleFilter
 	f.AvailableFrom, f.AvailableTo = p.Date("available_from"), p.Date("available_to")
-	after, limit := p.Page()
+	f.Search = p.Text("q")
+	f.Descending = p.Choice("ordering", "id", "-id") == 1
+	after, limit, count := p.Page()
 	switch {
 	case p.Err() != nil:
 	case f.AvailableFrom == "" && f.AvailableTo != "":
@@ -39,10 +46,12 @@ func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
-	return list[vehicleBody]{after, limit,
-		func(v vehicleBody) int64 { return int64(v.ID) },
-		func(after int64, limit int) ([]vehicleBody, error) {
-			f.After, f.Limit = db.VehicleID(after), limit
+	vehicles := list[vehicleBody]{
+		after: after,
+		limit: limit,
+		id:    func(v vehicleBody) int64 { return int64(v.ID) },
+		read: func(after *int64, limit int) ([]vehicleBody, error) {
+			f.After, f.Limit = (*db.VehicleID)(after), limit
 			vehicles, err := s.db.Vehicles(r.Context(), principal(r), f)
 			bodies := make([]vehicleBody, len(vehicles))
 			for i, v := range vehicles {
@@ -50,7 +59,11 @@ func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 			}
 			return bodies, err
 		},
-	}.write(s, w, r)
+	}
+	if count {
+		vehicles.count = func() (int, error) { return s.db.CountVehicles(r.Context(), principal(r), f) }
+	}
+	return vehicles.write(s, w, r)
 }
 
 func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -99,7 +112,7 @@ func (s *Server) updateVehicle(w http.ResponseWriter, r *http.Request, partial b
 	if err != nil {
 		return err
 	}
-	if v, err = s.db.UpdateVehicle(r.Context(), principal(r), v.ID, f); err != nil {
+	if v, err = s.db.UpdateVehicle(r.Context(), principal(r), v.ID, f, ifMatch(r, vehicleShape(r))); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
@@ -110,7 +123,7 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.DeleteVehicle(r.Context(), principal(r), db.VehicleID(id)); err != nil {
+	if err := s.db.DeleteVehicle(r.Context(), principal(r), db.VehicleID(id), ifMatch(r, vehicleShape(r))); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,6 +1,7 @@
 package body
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -25,4 +26,10 @@ func Quality(header string, names ...string) float64 {
 		}
 	}
 	return 0
+}
+
+// AcceptsGzip reports whether the client takes an answer that is compressed with gzip.
+func AcceptsGzip(r *http.Request) bool {
+	accept := r.Header["Accept-Encoding"]
+	return len(accept) > 0 && Quality(strings.Join(accept, ","), "gzip", "*") > 0
 }

@@ -1,8 +1,11 @@
 package body
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"onenow/db"
 )
@@ -41,10 +44,35 @@ func (p *Params) get(name string) string {
 func (p *Params) With(name, value string) string {
 	query := url.Values{}
 	for n, v := range pairs(p.query) {
-		query.Set(n, unescape(v))
+		query.Add(n, unescape(v))
 	}
 	query.Set(name, value)
 	return query.Encode()
+}
+
+// Text returns the text in a parameter, or "".
+func (p *Params) Text(name string) string { return p.get(name) }
+
+// Flag returns whether a parameter is 1 or true.
+func (p *Params) Flag(name string) bool {
+	switch strings.ToLower(p.get(name)) {
+	case "1", "true":
+		return true
+	case "", "0", "false":
+	default:
+		p.Errs.Add(name, "Must be a valid boolean.")
+	}
+	return false
+}
+
+// Choice returns the index of a parameter among choices, or 0.
+func (p *Params) Choice(name string, choices ...string) int {
+	v := p.get(name)
+	i := slices.Index(choices, v)
+	if v != "" && i < 0 {
+		p.Errs.Add(name, fmt.Sprintf("%q is not a valid choice.", v))
+	}
+	return max(i, 0)
 }
 
 // Date returns the date in a parameter, or "".
@@ -74,12 +102,28 @@ func (p *Params) ID(name string) *int64 {
 	return &id
 }
 
-// Page returns the page that the parameters ask for: limit rows, or all of them
-// if limit is 0, with ids above after.
-func (p *Params) Page() (after int64, limit int) {
-	if id := p.ID("after"); id != nil {
-		after = *id
+// IDs returns the ids in a parameter that may be repeated.
+func (p *Params) IDs(name string) (ids []int64) {
+	for n, value := range pairs(p.query) {
+		value = unescape(value)
+		if n != name || value == "" {
+			continue
+		}
+		id, err := parseWhole(value)
+		if err == errNotWhole {
+			p.Errs.Add(name, msgInteger)
+			return nil
+		}
+		ids = append(ids, id)
 	}
+	return ids
+}
+
+// Page returns the page that the parameters ask for: limit rows, or all of them
+// if limit is 0, behind the row with the id after, or from the beginning if that is
+// nil. count asks for the number of all rows as well.
+func (p *Params) Page() (after *int64, limit int, count bool) {
+	after, count = p.ID("after"), p.Flag("count")
 	if v := p.get("limit"); v != "" {
 		n, err := parseWhole(v)
 		if message := outOfRange(n, err, 1, maxPage); message != "" {
@@ -87,7 +131,7 @@ func (p *Params) Page() (after int64, limit int) {
 		}
 		limit = int(n)
 	}
-	return after, limit
+	return after, limit, count
 }
 
 // PathID returns the id in a path, and false when it is no number. An id that is

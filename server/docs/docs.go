@@ -106,20 +106,28 @@ func Redirect(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// file is a file that is the same for every client. All requests share its bytes.
+// file is a file that is the same for every client. All requests share its bytes,
+// plain and compressed, which are made once, when they are first needed.
 type file struct {
 	mediaType string
-	tag       string        // the ETag of plain; that of zipped ends in -gzip
-	plain     func() []byte // unzips a zipped file once, when it is first needed
-	zipped    []byte        // nil if there is none
+	tag       string // the ETag of plain; that of zipped ends in -gzip
+	plain     func() []byte
+	zipped    func() []byte // nil for a file that is served as it is
 }
 
+// minZipped is the size in bytes from which a file is also served compressed.
+const minZipped = 1 << 10
+
 func newFile(mediaType string, content []byte) file {
-	return file{mediaType, hash(content), func() []byte { return content }, nil}
+	f := file{mediaType: mediaType, tag: hash(content), plain: func() []byte { return content }}
+	if len(content) >= minZipped && !strings.HasPrefix(mediaType, "image/") {
+		f.zipped = sync.OnceValue(func() []byte { return zip(content) })
+	}
+	return f
 }
 
 func newZippedFile(mediaType string, zipped []byte) file {
-	return file{mediaType, hash(zipped), sync.OnceValue(func() []byte { return unzip(zipped) }), zipped}
+	return file{mediaType, hash(zipped), sync.OnceValue(func() []byte { return unzip(zipped) }), func() []byte { return zipped }}
 }
 
 func hash(content []byte) string {
@@ -133,14 +141,9 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Type", f.mediaType)
-	tag, zip := f.tag, false
-	if f.zipped != nil {
-		h.Add("Vary", "Accept-Encoding")
-		zip = body.Quality(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip", "*") > 0
-	}
-	var content []byte
-	if zip {
-		tag, content = tag+"-gzip", f.zipped
+	tag, content := f.tag, []byte(nil)
+	if f.zipped != nil && body.AcceptsGzip(r) {
+		tag, content = tag+"-gzip", f.zipped()
 		h.Set("Content-Encoding", "gzip")
 		h.Set("Content-Length", strconv.Itoa(len(content))) // ServeContent leaves it out with an encoding
 	} else {
@@ -148,6 +151,15 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("ETag", `"`+tag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// zip returns content compressed.
+func zip(content []byte) []byte {
+	var buf bytes.Buffer
+	zw := gzip.NewWriter(&buf)
+	_, _ = zw.Write(content) // a buffer takes everything
+	_ = zw.Close()
+	return buf.Bytes()
 }
 
 // unzip returns the content of a compressed file of ours.
