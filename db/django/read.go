@@ -94,21 +94,37 @@ func readFile(ctx context.Context, file string, o Options) (*source, error) {
 	return g, nil
 }
 
-// read reads all rows and columns of a table, by ascending id.
+// read reads a table as a whole, by ascending id.
 func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) error {
-	foreign := func(lacks string) error {
-		return fmt.Errorf("%s is not the first implementation's database: it has no %s", file, lacks)
+	if err := t.check(ctx, pool, file); err != nil {
+		return err
 	}
-	var err error
+	if err := t.readRows(ctx, pool, file); err != nil {
+		return err
+	}
+	for id := range t.byID {
+		g.highest[t.target] = max(g.highest[t.target], id)
+	}
+	deleted, err := store.Column(ctx, pool, "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = '"+t.name+"'")
+	if err == nil && len(deleted) > 0 {
+		n, _ := strconv.ParseInt(deleted[0], 10, 64)
+		g.highest[t.target] = max(g.highest[t.target], n)
+	}
+	return nil // if no table uses AUTOINCREMENT, there is no sqlite_sequence, and err is no problem
+}
+
+// check reads the names of the table's columns, and returns an error if the table is
+// not that of the first implementation, or is damaged.
+func (t *table) check(ctx context.Context, pool *sql.DB, file string) (err error) {
 	if t.columns, err = store.Column(ctx, pool, "SELECT name FROM pragma_table_info('"+t.name+"')"); err != nil {
 		return unreadable(file, err)
 	}
 	if len(t.columns) == 0 {
-		return foreign("table " + t.name)
+		return foreign(file, "table "+t.name)
 	}
 	for c := range strings.FieldsSeq(t.needs) {
 		if !slices.Contains(t.columns, c) {
-			return foreign("column " + c + " in table " + t.name)
+			return foreign(file, "column "+c+" in table "+t.name)
 		}
 	}
 	damage, err := store.Column(ctx, pool, "SELECT integrity_check FROM pragma_integrity_check('"+t.name+"') WHERE integrity_check <> 'ok'")
@@ -118,6 +134,11 @@ func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) 
 	if len(damage) > 0 {
 		return damaged(file, damage[0])
 	}
+	return nil
+}
+
+// readRows reads the table's rows, each column as text.
+func (t *table) readRows(ctx context.Context, pool *sql.DB, file string) error {
 	// Without the casts, the driver would return some columns as times or booleans.
 	casts := make([]string, len(t.columns))
 	for i, c := range t.columns {
@@ -139,21 +160,19 @@ func (g *source) read(ctx context.Context, pool *sql.DB, file string, t *table) 
 			return unreadable(file, err)
 		}
 		if r.id, err = strconv.ParseInt(r.get("id"), 10, 64); err != nil || t.byID[r.id] != nil {
-			return foreign("valid id in each row of table " + t.name)
+			return foreign(file, "valid id in each row of table "+t.name)
 		}
 		t.rows, t.byID[r.id] = append(t.rows, r), r
-		g.highest[t.target] = max(g.highest[t.target], r.id)
 	}
 	if err := rows.Err(); err != nil {
 		return unreadable(file, err)
 	}
-	rows.Close() // frees the only connection for the next query
-	deleted, err := store.Column(ctx, pool, "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = '"+t.name+"'")
-	if err == nil && len(deleted) > 0 {
-		n, _ := strconv.ParseInt(deleted[0], 10, 64)
-		g.highest[t.target] = max(g.highest[t.target], n)
-	}
-	return nil // if no table uses AUTOINCREMENT, there is no sqlite_sequence, and err is no problem
+	return nil
+}
+
+// foreign returns the error for a file that is not of the first implementation.
+func foreign(file, lacks string) error {
+	return fmt.Errorf("%s is not the first implementation's database: it has no %s", file, lacks)
 }
 
 // unreadable returns the error for a file that cannot be read.

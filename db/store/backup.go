@@ -164,32 +164,20 @@ type tempFile struct{ *os.File }
 // tempInfix is in the name of a tempFile, after the name of its destination.
 const tempInfix = ".new-"
 
+// leftoverAge is how old a temporary file must be before it can be a leftover.
+const leftoverAge = time.Minute
+
 // newTempFile creates a temporary file for dest in the folder of dest, of mode 0600.
 // It removes the temporary files for dest that dead processes have left.
 func newTempFile(dest string) (*tempFile, error) {
 	prefix := filepath.Base(dest) + tempInfix
 	removeLeftovers(filepath.Dir(dest), func(name string) bool { return strings.HasPrefix(name, prefix) })
-	for {
-		f, err := os.CreateTemp(filepath.Dir(dest), prefix+"*")
-		if err != nil {
-			return nil, err
-		}
-		t := &tempFile{f}
-		if err := lockFile(f); err == nil && t.hasName() {
-			return t, nil
-		} else if err == nil { // before the lock, another process removed it as the file of a dead process
-			f.Close()
-			continue
-		}
-		return t, nil // the file system has no locks
+	f, err := os.CreateTemp(filepath.Dir(dest), prefix+"*")
+	if err != nil {
+		return nil, err
 	}
-}
-
-// hasName reports whether the file's name still leads to this file.
-func (t *tempFile) hasName() bool {
-	opened, err1 := t.Stat()
-	named, err2 := os.Stat(t.Name())
-	return err1 == nil && err2 == nil && os.SameFile(opened, named)
+	_ = lockFile(f) // some file systems have no locks
+	return &tempFile{f}, nil
 }
 
 // remove closes the file and removes it and its journal.
@@ -219,12 +207,13 @@ func removeIfDead(path string) {
 	if err != nil {
 		return
 	}
-	t := &tempFile{f}
-	if lockFile(f) != nil || !t.hasName() {
+	info, err := f.Stat()
+	// A younger file may have been created and not been locked yet.
+	if err != nil || time.Since(info.ModTime()) < leftoverAge || lockFile(f) != nil {
 		f.Close()
 		return
 	}
-	t.remove()
+	(&tempFile{f}).remove()
 }
 
 // databaseSize returns the size of the database in bytes, or 0 if it is not known.

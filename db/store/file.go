@@ -111,21 +111,21 @@ func createFile(ctx context.Context, path string, format Format, prepare func(pa
 	if err != nil || !missing {
 		return false, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // of mode 0600
+	tmp, err := newTempFile(path)
 	if err != nil {
 		return false, Cannot("create", path, err)
 	}
-	tmp.Close()
 	defer func() {
-		for _, ending := range []string{"", "-wal", "-shm"} {
-			os.Remove(tmp.Name() + ending)
-		}
+		tmp.remove()
+		os.Remove(tmp.Name() + "-wal")
+		os.Remove(tmp.Name() + "-shm")
 	}()
 	// A signal must not interrupt this.
 	if err := fill(context.WithoutCancel(ctx), tmp.Name(), format); err != nil {
 		return false, fmt.Errorf("create %s: %w", path, unavailable(err))
 	}
 	if prepare != nil {
+		tmp.Close() // prepare opens the file, takes the lock and needs the lease
 		if err := prepare(tmp.Name()); err != nil {
 			return false, err
 		}

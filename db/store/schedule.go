@@ -83,12 +83,20 @@ func (s *Store) backupInto(ctx context.Context, schedule Schedule) (string, erro
 	if err := s.Backup(ctx, dest, false, nil); err != nil {
 		return dest, err
 	}
+	if err := s.removeOld(ctx, schedule); err != nil {
+		s.log.Warn("old backups could not be removed", "folder", schedule.Dir, "error", err)
+	}
+	return dest, nil
+}
+
+// removeOld removes the oldest backups beyond schedule.Keep.
+func (s *Store) removeOld(ctx context.Context, schedule Schedule) error {
 	backups, err := s.backupsIn(ctx, schedule.Dir)
 	for len(backups) > schedule.Keep && err == nil {
 		err = os.Remove(backups[0].path)
 		backups = backups[1:]
 	}
-	return dest, err
+	return err
 }
 
 // freeName returns an unused name for a backup that begins at that time.

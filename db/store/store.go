@@ -206,12 +206,12 @@ func (s *Store) openError(err error) error {
 
 // writable reports whether this process has permission to create files in the folder dir.
 func writable(dir string) bool {
-	f, err := os.CreateTemp(dir, ".onenow-*")
+	f, err := newTempFile(filepath.Join(dir, "onenow.probe"))
 	if err != nil {
 		return !errors.Is(err, os.ErrPermission)
 	}
-	f.Close()
-	return os.Remove(f.Name()) == nil
+	f.remove()
+	return true
 }
 
 // lockToServe takes the lock of the process that serves the file. It waits up to one
@@ -299,12 +299,13 @@ const probeSize = 256 << 10
 
 // tryWrite checks that the disk has probeSize bytes of space, then commits one page.
 func (s *Store) tryWrite(ctx context.Context) error {
-	f, err := os.CreateTemp(filepath.Dir(s.real), ".onenow-*")
+	f, err := newTempFile(s.real + ".probe")
 	if err != nil {
 		return unavailable(Cannot("create", s.path, err))
 	}
 	_, err = f.Write(make([]byte, probeSize))
-	err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+	err = errors.Join(err, f.Sync())
+	f.remove()
 	if err != nil {
 		return unavailable(err)
 	}

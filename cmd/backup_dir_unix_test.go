@@ -1,3 +1,5 @@
+//go:build unix
+
 package cmd_test
 
 import (
@@ -70,6 +72,7 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 	if err := os.WriteFile(dead, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	makeOld(t, dead)
 	before := 0
 	for _, dir := range shops {
 		p := serve(t, dir, "--backup-dir", backups, "--backup-keep", "2")
@@ -141,8 +144,22 @@ func TestBackupToOutputLeavesNothing(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range strings.Fields(files(t, dir)) {
+		if name != "onenow.db" {
+			makeOld(t, filepath.Join(dir, name))
+		}
+	}
 	onenow(t, dir, "", 0, "backup", "-")
 	if got := files(t, dir); got != "onenow.db" {
 		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+}
+
+// makeOld makes a file as old as one that a process left an hour ago.
+func makeOld(t *testing.T, path string) {
+	t.Helper()
+	hourAgo := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path, hourAgo, hourAgo); err != nil {
+		t.Fatal(err)
 	}
 }
