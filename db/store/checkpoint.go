@@ -197,6 +197,7 @@ func (c *checkpointer) moveAll() (bool, error) {
 	if err != nil || moved < length {
 		return false, err
 	}
+	c.lease.waitForTick() // or what that program writes may not show
 	c.release(false)
 	return true, nil
 }

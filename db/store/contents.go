@@ -31,6 +31,7 @@ type fileState struct {
 	size     int64
 	modified time.Time
 	progress progress
+	whole    bool // whether the file has every page of the log
 }
 
 // watch begins to look. The caller sees to it that no checkpoint of ours runs.
@@ -53,12 +54,27 @@ func (c *contents) note() {
 	}
 }
 
+// look reads the state. The size and the time belong to the progress: a checkpoint
+// that ends in between makes look read all of them again.
 func (c *contents) look() (fileState, error) {
-	info, err := c.store.file.Stat()
-	if err != nil {
-		return fileState{}, err
+	for {
+		before, length := c.store.logIndex.progress()
+		info, err := c.store.file.Stat()
+		if err != nil {
+			return fileState{}, err
+		}
+		if after, _ := c.store.logIndex.progress(); after == before {
+			return fileState{info.Size(), info.ModTime(), before, before.moved == length}, nil
+		}
 	}
-	return fileState{info.Size(), info.ModTime(), c.store.logIndex.progress()}, nil
+}
+
+// begunAnew reports whether, since the state s, a write has begun the log anew and no
+// checkpoint has run: the file must be as it was. A write does so only when the file
+// has every page of the log. It adds 1 to the log's number, and the new log has no
+// page that has been moved.
+func (s fileState) begunAnew(now progress) bool {
+	return s.whole && s.progress.moved > 0 && now.number == s.progress.number+1 && now.moved == 0 && !now.running()
 }
 
 // check returns an *Unavailable if the contents have been replaced, from the first
@@ -71,7 +87,7 @@ func (c *contents) check() error {
 	if known == nil {
 		return nil
 	}
-	before := c.store.logIndex.progress()
+	before, length := c.store.logIndex.progress()
 	info, err := c.store.file.Stat()
 	if err != nil {
 		return unavailable(err)
@@ -82,7 +98,7 @@ func (c *contents) check() error {
 	// A write after a whole checkpoint begins the log anew, which changes the
 	// progress and not the file.
 	if before != known.progress && !before.running() {
-		c.known.CompareAndSwap(known, &fileState{known.size, known.modified, before})
+		c.known.CompareAndSwap(known, &fileState{known.size, known.modified, before, before.moved == length})
 	}
 	return nil
 }
@@ -104,7 +120,7 @@ func (c *contents) judge() error {
 		return nil
 	case now.progress.running(): // another process's: its end is noted, too
 		return nil
-	case now.progress != known.progress:
+	case now.progress != known.progress && !known.begunAnew(now.progress):
 		c.known.Store(&now)
 		return nil
 	}

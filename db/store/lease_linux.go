@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -133,6 +134,20 @@ func (l *lease) reserve(size int64) error {
 		return fmt.Errorf("no room for %d bytes: %w", size, err)
 	}
 	return nil // on some file systems there is no knowing
+}
+
+// waitForTick waits until a write gives the file another modification time than it
+// has. Before Linux 6.13 that is the last tick of the system's clock, and a checkpoint
+// and a program that overwrites the file just after it could share one.
+func (l *lease) waitForTick() {
+	for range 20 { // a tick is 10 milliseconds at most
+		var now unix.Timespec
+		info, err := l.file.Stat()
+		if err != nil || unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) != nil || now.Nano() > info.ModTime().UnixNano() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // peers reports whether another process has a connection of SQLite's to the

@@ -30,5 +30,6 @@ func (l *lease) take() bool          { return false }
 func (l *lease) give()               {}
 func (l *lease) state() leaseState   { return leaseLost }
 func (l *lease) reserve(int64) error { return nil }
+func (l *lease) waitForTick()        {}
 func (l *lease) peers() bool         { return false }
 func (l *lease) close()              {}

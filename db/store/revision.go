@@ -31,7 +31,8 @@ func (s *Store) Revision() (v Revision, ok bool) {
 
 // progress tells how far checkpoints have come, by whatever process.
 type progress struct {
-	salts  uint64 // of the log, which is begun anew with others
+	number uint32 // of the log: the first of its salts, one more each time that the log is begun anew
+	random uint32 // the second of its salts
 	moved  uint32 // pages that are in the file
 	trying uint32 // pages that a checkpoint may have begun to move
 }

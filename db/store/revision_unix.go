@@ -3,6 +3,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -47,12 +48,19 @@ func (x *logIndex) revision() (v Revision) {
 	return v
 }
 
-// progress reads how far checkpoints have come: the salts in the head, nBackfill
-// and nBackfillAttempted behind its two copies (wal.c, WalCkptInfo).
-func (x *logIndex) progress() progress {
+// progress reads how far checkpoints have come, and the length of the log in pages:
+// mxFrame and the salts in the head, nBackfill and nBackfillAttempted behind its two
+// copies (wal.c, WalIndexHdr and WalCkptInfo).
+func (x *logIndex) progress() (p progress, length uint32) {
 	at := func(offset uintptr) *uint32 { return (*uint32)(unsafe.Pointer(&x.head[offset])) }
-	salts := uint64(atomic.LoadUint32(at(32)))<<32 | uint64(atomic.LoadUint32(at(36)))
-	return progress{salts, atomic.LoadUint32(at(96)), atomic.LoadUint32(at(128))}
+	var number [4]byte // big-endian on every machine, unlike the rest
+	binary.NativeEndian.PutUint32(number[:], atomic.LoadUint32(at(32)))
+	return progress{
+		number: binary.BigEndian.Uint32(number[:]),
+		random: atomic.LoadUint32(at(36)),
+		moved:  atomic.LoadUint32(at(96)),
+		trying: atomic.LoadUint32(at(128)),
+	}, atomic.LoadUint32(at(16))
 }
 
 // close is to be called once SQLite has closed the database.
