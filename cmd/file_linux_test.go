@@ -141,6 +141,32 @@ func TestNotOverwritten(t *testing.T) {
 	onenow(t, dir, "", 0, "check")
 }
 
+// TestTouched sets the file's time while bookings are written: no other program has
+// had the file open, so that nothing stops and nothing is lost.
+func TestTouched(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "onenow.db")
+	p, token := fleet(t, dir)
+	const bookings = 400
+	for n := range bookings {
+		if n%40 == 20 {
+			if out, err := exec.Command("touch", path).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		}
+		day := time.Date(2025, 1, 1+n, 0, 0, 0, 0, time.UTC)
+		status, body := p.post("/bookings/", token, fmt.Sprintf(`{"vehicle":1,"start_date":"%s","end_date":"%s"}`,
+			day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly)))
+		if status != 201 {
+			t.Fatalf("%d: got %d %s", n, status, body)
+		}
+	}
+	p.stop(os.Interrupt)
+	if got := dbtest.Count(t, path, "bookings"); got != bookings {
+		t.Errorf("got %d bookings, want %d", got, bookings)
+	}
+}
+
 // TestLogRemoved has somebody remove the log of the file that is served: a write
 // would be lost in a crash.
 func TestLogRemoved(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,6 +53,9 @@ type checkpointer struct {
 	held     bool       // whether this process holds the lease
 	empty    bool       // whether the log is empty, so that the lease is not needed
 	released time.Time  // when the lease was given back or lost, or a checkpoint went ahead without it
+	taken    int64      // how many times the lease has been taken
+
+	holding atomic.Int64 // taken, while the lease is held; otherwise 0
 
 	wrote   chan struct{}
 	quit    chan struct{}
@@ -78,7 +82,21 @@ func (c *checkpointer) beforeWrite() {
 	defer c.mu.Unlock()
 	if c.empty {
 		c.empty = false
-		c.held, c.released = c.leases && c.lease.take(), time.Now()
+		c.hold(c.leases && c.lease.take())
+		c.released = time.Now()
+	}
+}
+
+// hold notes whether the lease is held. The caller holds c.mu.
+func (c *checkpointer) hold(held bool) {
+	if held && !c.held {
+		c.taken++
+	}
+	c.held = held
+	if held {
+		c.holding.Store(c.taken)
+	} else {
+		c.holding.Store(0)
 	}
 }
 
@@ -119,6 +137,11 @@ func (c *checkpointer) run() {
 	}
 }
 
+// stillHolds reports whether the lease that was taken as the nth is still held.
+func (c *checkpointer) stillHolds(n int64) bool {
+	return c.state() != leaseLost && c.holding.Load() == n
+}
+
 // take asks for the lease, if it is needed, and reports whether this process holds
 // it. It may be called at any time. Just after another program has closed the file,
 // the kernel may need a moment before it grants the lease.
@@ -126,7 +149,7 @@ func (c *checkpointer) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for try := 0; c.leases && !c.held && !c.empty && try < 20; try++ {
-		if c.held = c.lease.take(); !c.held {
+		if c.hold(c.lease.take()); !c.held {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
@@ -140,7 +163,8 @@ func (c *checkpointer) release(empty bool) {
 	if c.held {
 		c.lease.give()
 	}
-	c.held, c.empty, c.released = false, empty, time.Now()
+	c.hold(false)
+	c.empty, c.released = empty, time.Now()
 }
 
 // state says whether the file may be written. It may while the lease is held,
@@ -159,7 +183,8 @@ func (c *checkpointer) state() leaseState {
 	state := c.lease.state()
 	if state == leaseLost {
 		c.lease.give() // what is left of it
-		c.held, c.released = false, time.Now()
+		c.hold(false)
+		c.released = time.Now()
 		c.log.Warn("the system did not wait for a checkpoint: a copy of the file that is being made may lack the newest bookings")
 	}
 	return state

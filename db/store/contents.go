@@ -31,7 +31,8 @@ type fileState struct {
 	size     int64
 	modified time.Time
 	progress progress
-	whole    bool // whether the file has every page of the log
+	whole    bool  // whether the file has every page of the log
+	lease    int64 // which lease was held, the first, the second and so on; 0 for none
 }
 
 // watch begins to look. The caller sees to it that no checkpoint of ours runs.
@@ -58,13 +59,14 @@ func (c *contents) note() {
 // that ends in between makes look read all of them again.
 func (c *contents) look() (fileState, error) {
 	for {
+		lease := c.store.checkpointer.holding.Load()
 		before, length := c.store.logIndex.progress()
 		info, err := c.store.file.Stat()
 		if err != nil {
 			return fileState{}, err
 		}
 		if after, _ := c.store.logIndex.progress(); after == before {
-			return fileState{info.Size(), info.ModTime(), before, before.moved == length}, nil
+			return fileState{info.Size(), info.ModTime(), before, before.moved == length, lease}, nil
 		}
 	}
 }
@@ -87,6 +89,7 @@ func (c *contents) check() error {
 	if known == nil {
 		return nil
 	}
+	lease := c.store.checkpointer.holding.Load() // before the rest: it has to cover that
 	before, length := c.store.logIndex.progress()
 	info, err := c.store.file.Stat()
 	if err != nil {
@@ -97,8 +100,8 @@ func (c *contents) check() error {
 	}
 	// A write after a whole checkpoint begins the log anew, which changes the
 	// progress and not the file.
-	if before != known.progress && !before.running() {
-		c.known.CompareAndSwap(known, &fileState{known.size, known.modified, before, before.moved == length})
+	if (before != known.progress || lease != known.lease) && !before.running() {
+		c.known.CompareAndSwap(known, &fileState{known.size, known.modified, before, before.moved == length, lease})
 	}
 	return nil
 }
@@ -117,6 +120,9 @@ func (c *contents) judge() error {
 	known := c.known.Load()
 	switch {
 	case now.size == known.size && now.modified.Equal(known.modified):
+		return nil
+	case now.size == known.size && known.lease != 0 && c.store.checkpointer.stillHolds(known.lease):
+		c.known.Store(&now) // it has been touched: nobody else has had it open
 		return nil
 	case now.progress.running(): // another process's: its end is noted, too
 		return nil
