@@ -167,22 +167,34 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-// TestLogRemoved has somebody remove the log of the file that is served: a write
-// would be lost in a crash.
-func TestLogRemoved(t *testing.T) {
-	dir := t.TempDir()
-	p, token := fleet(t, dir)
-	if err := os.Remove(filepath.Join(dir, "onenow.db-wal")); err != nil {
-		t.Fatal(err)
+// TestCompanionRemoved has somebody remove the log of the file that is served, or the
+// log's index. A write would be lost in a crash, and another process would get a new
+// log or index: what the two write would destroy each other.
+func TestCompanionRemoved(t *testing.T) {
+	for _, ending := range []string{"-wal", "-shm"} {
+		t.Run(ending, func(t *testing.T) {
+			dir := t.TempDir()
+			p, token := fleet(t, dir)
+			if err := os.Remove(filepath.Join(dir, "onenow.db"+ending)); err != nil {
+				t.Fatal(err)
+			}
+			_, stderr := onenow(t, dir, "pass123\n", 1, "create-user", "clerk")
+			sentence(t, stderr, "onenow.db"+ending+" has been removed", "stop that program first")
+			status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`)
+			if status != 503 || !strings.Contains(body, "moved or replaced") {
+				t.Errorf("got %d %s, want a refusal", status, body)
+			}
+			if status, body := p.get("/readyz", ""); status != 503 {
+				t.Errorf("/readyz: got %d %s", status, body)
+			}
+			p.stop(os.Interrupt)
+			onenow(t, dir, "", 0, "check")
+			if got := dbtest.Count(t, filepath.Join(dir, "onenow.db"), "vehicles"); got != writers {
+				t.Errorf("got %d vehicles, want %d", got, writers)
+			}
+			onenow(t, dir, "pass123\n", 0, "create-user", "clerk")
+		})
 	}
-	status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`)
-	if status != 503 || !strings.Contains(body, "moved or replaced") {
-		t.Errorf("got %d %s, want a refusal", status, body)
-	}
-	if status, body := p.get("/readyz", ""); status != 503 {
-		t.Errorf("/readyz: got %d %s", status, body)
-	}
-	p.stop(os.Interrupt)
 }
 
 // TestSecondName refuses a file that has another name: SQLite would keep the newest

@@ -161,8 +161,42 @@ func (c *contents) setLogAside() error {
 // checkContents returns an *Unavailable if the file's contents have been replaced.
 func (s *Store) checkContents() error { return s.contents.check() }
 
-// checkPlace returns an *Unavailable if the file, or its log, is no longer where
-// it was, or has other contents: a write would be lost.
+// companion is a file that SQLite keeps beside the database.
+type companion struct {
+	path     string
+	identity os.FileInfo
+}
+
+// checkCompanions refuses a file that another process has open while the -wal or -shm
+// file beside it has been removed: SQLite would make a new one, and what the two
+// processes write would destroy each other.
+func (s *Store) checkCompanions() error {
+	for start := time.Now(); ; time.Sleep(busyPoll) { // a process that is just opening the file makes them at once
+		missing := ""
+		for _, ending := range []string{"-wal", "-shm"} {
+			if _, err := os.Stat(s.real + ending); errors.Is(err, fs.ErrNotExist) {
+				missing = s.path + ending
+			}
+		}
+		if missing == "" || !s.lease.peers() || !keepsLog(s.file) {
+			return nil
+		}
+		if time.Since(start) > peerWait {
+			return fmt.Errorf("%s is in use by another program, and its companion %s has been removed: stop that program first", s.path, missing)
+		}
+	}
+}
+
+// keepsLog reports whether programs that use the SQLite file keep a log beside it
+// (WAL mode; file format, section 1.3).
+func keepsLog(f *os.File) bool {
+	version := make([]byte, 1)
+	_, err := f.ReadAt(version, 19)
+	return err == nil && version[0] == 2
+}
+
+// checkPlace returns an *Unavailable if the file, its log or the log's index is no
+// longer where it was, or the file has other contents: a write would be lost.
 func (s *Store) checkPlace() error {
 	if err := s.checkContents(); err != nil {
 		return err
@@ -171,10 +205,12 @@ func (s *Store) checkPlace() error {
 	if err == nil && !os.SameFile(there, s.identity) {
 		err = errors.New("another file has its name")
 	}
-	if err == nil && s.logIdentity != nil {
-		there, err = os.Stat(s.real + "-wal")
-		if err == nil && !os.SameFile(there, s.logIdentity) {
-			err = errors.New("another file has the name of its log")
+	for _, c := range s.companions {
+		if err == nil {
+			there, err = os.Stat(c.path)
+		}
+		if err == nil && !os.SameFile(there, c.identity) {
+			err = fmt.Errorf("another file has the name %s", c.path)
 		}
 	}
 	if err == nil {

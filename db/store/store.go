@@ -60,7 +60,7 @@ type Store struct {
 	path         string // as the caller named it
 	real         string // absolute and without links: what SQLite opens
 	identity     os.FileInfo
-	logIdentity  os.FileInfo // of the -wal file; nil where it is not watched
+	companions   []companion // the -wal and -shm files; none where they are not watched
 	contents     contents
 	damaged      atomic.Pointer[Unavailable] // the first damage that SQLite has met
 	file         *os.File                    // held open, and shared with SQLite where there are leases
@@ -145,6 +145,9 @@ func (s *Store) open(ctx context.Context, opts Options) error {
 func (s *Store) openWriter(ctx context.Context) error {
 	var noLease, err error
 	s.lease, noLease = newLease(s.file, s.real)
+	if err := s.checkCompanions(); err != nil {
+		return err
+	}
 	if s.writer, err = newWriter(ctx, s, dsn(s.real)); err != nil {
 		return s.openError(err)
 	}
@@ -184,8 +187,12 @@ func (s *Store) openReaders(ctx context.Context) error {
 	if s.logIndex != nil && s.checkpointer.leases { // elsewhere, as on a network, the file's times may change by themselves
 		s.writer.mu.Lock()
 		defer s.writer.mu.Unlock()
-		if s.logIdentity, err = os.Stat(s.real + "-wal"); err != nil {
-			return Cannot("open", s.path+"-wal", err)
+		for _, ending := range []string{"-wal", "-shm"} {
+			info, err := os.Stat(s.real + ending)
+			if err != nil {
+				return Cannot("open", s.path+ending, err)
+			}
+			s.companions = append(s.companions, companion{s.real + ending, info})
 		}
 		s.contents.watch(s)
 	}
