@@ -80,7 +80,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	unlock, err := s.guard.Lock(r.Context(), *username)
+	unlock, err := s.guard.Lock(r.Context(), db.NameKey(*username))
 	if err != nil {
 		return err
 	}
@@ -134,9 +134,9 @@ func (s *Server) signIn(r *http.Request, name, password string) (auth.Claims, er
 
 // checkPassword returns errWrongPassword if password is not that of user, and
 // slows down a client that guesses. name is what the user signs in with. A user
-// who does not exist takes the same time. newHash is a better hash of the
-// password than the stored one, or "". The caller holds the guard's lock on the
-// name.
+// who does not exist takes the same time. Names that look the same share one limit,
+// because they are the same user's. newHash is a better hash of the password than the
+// stored one, or "". The caller holds the guard's lock on the name.
 func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (newHash string, err error) {
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *Server) checkPassword(r *http.Request, name string, user db.User, passw
 	}
 	defer done()
 	address := network(exchangeOf(r).client)
-	success, err := s.guard.Try(name, address, func() (bool, error) {
+	success, err := s.guard.Try(db.NameKey(name), address, func() (bool, error) {
 		return s.db.KnownAddress(r.Context(), user.ID, address)
 	})
 	if err != nil {
@@ -259,7 +259,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.guard.Lock(r.Context(), principal(r).Name)
+	unlock, err := s.guard.Lock(r.Context(), db.NameKey(principal(r).Name))
 	if err != nil {
 		return err
 	}
