@@ -29,7 +29,10 @@ func setFlagsFromEnv(cmd *cobra.Command) (err error) {
 		if value == "" || f.Changed || f.Name == "help" || err != nil {
 			return
 		}
-		if err = checkText(name, value); err != nil {
+		if err = checkText(name, value); err == nil {
+			err = checkQuotes(name, value)
+		}
+		if err != nil {
 			return
 		}
 		if flags.Set(f.Name, value) != nil {
@@ -76,12 +79,41 @@ func checkArgs(args []string) error {
 }
 
 // checkText refuses a control character in a text, like the carriage return
-// that the end of a line has on Windows. source is where the text is from.
+// that the end of a line has on Windows, and an invisible character, like the byte
+// order mark at the beginning of a file. source is where the text is from.
 func checkText(source, text string) error {
+	if strings.ContainsFunc(text, isInvisible) {
+		return fmt.Errorf("%s is %q, which has an invisible character: remove that character", source, text)
+	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%s is %q, which has a control character (the end of a line is one): remove that character", source, text)
 	}
 	return nil
+}
+
+// isInvisible reports whether r is a format character. The joiners are not meant,
+// because Urdu is written with them.
+func isInvisible(r rune) bool { return unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' }
+
+// checkQuotes refuses quotes around the value of a variable. A shell removes them;
+// Docker's --env-file and others do not.
+func checkQuotes(name, value string) error {
+	if n := len(value); n > 1 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
+		return fmt.Errorf("%s is %s, and its quotes are a part of it: remove the quotes", name, value)
+	}
+	return nil
+}
+
+// checkValues refuses an empty value on the command line for a flag that has none
+// unless it is given: a script's variable may be empty, and the flag would have no
+// effect.
+func checkValues(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.String() == f.DefValue && (f.DefValue == "" || f.DefValue == "[]") {
+			err = fmt.Errorf("--%s is empty, which has no effect: give it a value, or remove it", f.Name)
+		}
+	})
+	return err
 }
 
 // flagError returns our error for an error of the command line's parser.

@@ -57,6 +57,9 @@ as ONENOW_LOG_FORMAT, and so on. A flag on the command line wins.`,
 			if err := checkTimeZone(); err != nil {
 				return err
 			}
+			if err := checkValues(cmd); err != nil {
+				return err
+			}
 			return setFlagsFromEnv(cmd)
 		},
 	}
