@@ -186,7 +186,8 @@ BEGIN
     DELETE FROM vehicles WHERE user_id = OLD.id;
 END;
 
-CREATE TRIGGER users_id_stays BEFORE UPDATE OF id ON users
+-- (Not UPDATE OF id, which does not fire for rowid, another name of that column.)
+CREATE TRIGGER users_id_stays BEFORE UPDATE ON users
 WHEN NEW.id <> OLD.id
 BEGIN
     SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
@@ -197,7 +198,7 @@ BEGIN
     DELETE FROM refresh_tokens WHERE sign_in_id = OLD.id;
 END;
 
-CREATE TRIGGER sign_ins_id_stays BEFORE UPDATE OF id ON sign_ins
+CREATE TRIGGER sign_ins_id_stays BEFORE UPDATE ON sign_ins
 WHEN NEW.id <> OLD.id
 BEGIN
     SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');
@@ -208,7 +209,7 @@ BEGIN
     DELETE FROM bookings WHERE vehicle_id = OLD.id;
 END;
 
-CREATE TRIGGER vehicles_id_stays BEFORE UPDATE OF id ON vehicles
+CREATE TRIGGER vehicles_id_stays BEFORE UPDATE ON vehicles
 WHEN NEW.id <> OLD.id
 BEGIN
     SELECT RAISE(ABORT, 'FOREIGN KEY: other rows refer to the id');

@@ -20,6 +20,8 @@ func UsernameProblem(name string) string {
 	switch {
 	case name == "":
 		return "Username is required."
+	case strings.TrimFunc(name, isInvisible) == "":
+		return "Username must have a character that shows."
 	case utf8.RuneCountInString(name) > MaxUsername:
 		return fmt.Sprintf("Username must have no more than %d characters.", MaxUsername)
 	case !utf8.ValidString(name):
@@ -29,6 +31,9 @@ func UsernameProblem(name string) string {
 	}
 	return ""
 }
+
+// isInvisible reports whether r is a blank or a format character (category Cf).
+func isInvisible(r rune) bool { return unicode.In(r, unicode.White_Space, unicode.Cf) }
 
 // PasswordProblem returns a sentence for the user if a user cannot have that password, and
 // "" if they can. It allows all characters and has no minimum length: the shop decides how

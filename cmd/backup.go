@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,9 @@ and on disk. The command works while serve runs, and bookings do not wait for it
 		RunE: func(cmd *cobra.Command, args []string) error {
 			progress := func(done, total int64) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "copied %d of %d MB\n", done>>20, total>>20)
+			}
+			if force && args[0] == "-" {
+				return errors.New("--force has no effect with standard output: remove --force")
 			}
 			return withStore(cmd, path, schema, store.Options{MustExist: true, KeepVersion: true}, func(s *store.Store) error {
 				dest := args[0]

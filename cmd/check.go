@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ command does not change the file. It exits with 1 if it finds a problem.`,
 		Args: atMostOneArg("the file to check"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
+				if source(cmd, "db") == "--db" {
+					return errors.New("--db has no effect with a file to check: remove one of the two")
+				}
 				path = args[0]
 			}
 			r, err := db.Check(cmd.Context(), path, schema)

@@ -31,9 +31,13 @@ func overwrite(t *testing.T, from, to string) []byte {
 
 // TestOverwritten copies a backup over the file of a running server, without and with
 // concurrent writes. From then on, the server answers 503, and does not change the file.
+// With writes, the copy competes with the write that restarts the WAL, so the test tries
+// several times.
 func TestOverwritten(t *testing.T) {
-	for _, busy := range []bool{false, true} {
+	for round := range 7 {
+		busy := round > 0
 		t.Run(fmt.Sprintf("busy=%v", busy), func(t *testing.T) {
+			t.Parallel() // what was begun may take some seconds to fail
 			dir := t.TempDir()
 			path, backup := filepath.Join(dir, "onenow.db"), filepath.Join(dir, "backup.db")
 			p, token := fleet(t, dir)
@@ -54,7 +58,7 @@ func TestOverwritten(t *testing.T) {
 			stop := make(chan struct{})
 			var writing sync.WaitGroup
 			if busy {
-				for car := 2; car <= 4; car++ {
+				for car := 2; car <= writers; car++ {
 					writing.Go(func() {
 						for n := 0; ; n++ {
 							select {
@@ -137,22 +141,60 @@ func TestNotOverwritten(t *testing.T) {
 	onenow(t, dir, "", 0, "check")
 }
 
-// TestLogRemoved removes the -wal file of a running server. The server refuses writes,
-// which a crash would lose.
-func TestLogRemoved(t *testing.T) {
+// TestTouched sets the file's modification time while bookings are written. No other
+// program has the file open, so all bookings are answered and stored.
+func TestTouched(t *testing.T) {
 	dir := t.TempDir()
+	path := filepath.Join(dir, "onenow.db")
 	p, token := fleet(t, dir)
-	if err := os.Remove(filepath.Join(dir, "onenow.db-wal")); err != nil {
-		t.Fatal(err)
-	}
-	status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`)
-	if status != 503 || !strings.Contains(body, "moved or replaced") {
-		t.Errorf("got %d %s, want a refusal", status, body)
-	}
-	if status, body := p.get("/readyz", ""); status != 503 {
-		t.Errorf("/readyz: got %d %s", status, body)
+	const bookings = 400
+	for n := range bookings {
+		if n%40 == 20 {
+			if out, err := exec.Command("touch", path).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		}
+		day := time.Date(2025, 1, 1+n, 0, 0, 0, 0, time.UTC)
+		status, body := p.post("/bookings/", token, fmt.Sprintf(`{"vehicle":1,"start_date":"%s","end_date":"%s"}`,
+			day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly)))
+		if status != 201 {
+			t.Fatalf("%d: got %d %s", n, status, body)
+		}
 	}
 	p.stop(os.Interrupt)
+	if got := dbtest.Count(t, path, "bookings"); got != bookings {
+		t.Errorf("got %d bookings, want %d", got, bookings)
+	}
+}
+
+// TestCompanionRemoved has somebody remove the log of the file that is served, or the
+// log's index. A write would be lost in a crash, and another process would get a new
+// log or index: what the two write would destroy each other.
+func TestCompanionRemoved(t *testing.T) {
+	for _, ending := range []string{"-wal", "-shm"} {
+		t.Run(ending, func(t *testing.T) {
+			dir := t.TempDir()
+			p, token := fleet(t, dir)
+			if err := os.Remove(filepath.Join(dir, "onenow.db"+ending)); err != nil {
+				t.Fatal(err)
+			}
+			_, stderr := onenow(t, dir, "pass123\n", 1, "create-user", "clerk")
+			sentence(t, stderr, "onenow.db"+ending+" has been removed", "stop that program first")
+			status, body := p.post("/bookings/", token, `{"vehicle":1,"start_date":"2025-07-20","end_date":"2025-07-25"}`)
+			if status != 503 || !strings.Contains(body, "moved or replaced") {
+				t.Errorf("got %d %s, want a refusal", status, body)
+			}
+			if status, body := p.get("/readyz", ""); status != 503 {
+				t.Errorf("/readyz: got %d %s", status, body)
+			}
+			p.stop(os.Interrupt)
+			onenow(t, dir, "", 0, "check")
+			if got := dbtest.Count(t, filepath.Join(dir, "onenow.db"), "vehicles"); got != writers {
+				t.Errorf("got %d vehicles, want %d", got, writers)
+			}
+			onenow(t, dir, "pass123\n", 0, "create-user", "clerk")
+		})
+	}
 }
 
 // TestSecondName starts with a file that has two names (hard links). serve refuses it,

@@ -29,7 +29,10 @@ func setFlagsFromEnv(cmd *cobra.Command) (err error) {
 		if value == "" || f.Changed || f.Name == "help" || err != nil {
 			return
 		}
-		if err = checkText(name, value); err != nil {
+		if err = checkText(name, value); err == nil {
+			err = checkQuotes(name, value)
+		}
+		if err != nil {
 			return
 		}
 		if flags.Set(f.Name, value) != nil {
@@ -76,12 +79,40 @@ func checkArgs(args []string) error {
 }
 
 // checkText returns an error if a text has a control character, such as the carriage
-// return at the end of a line of a Windows file. source names the origin of the text.
+// return at the end of a line of a Windows file, or an invisible character, such as the
+// byte order mark at the beginning of a file. source names the origin of the text.
 func checkText(source, text string) error {
+	if strings.ContainsFunc(text, isInvisible) {
+		return fmt.Errorf("%s is %q, which has an invisible character: remove that character", source, text)
+	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return fmt.Errorf("%s is %q, which has a control character (the end of a line is one): remove that character", source, text)
 	}
 	return nil
+}
+
+// isInvisible reports whether r is a format character, other than the joiners, with which
+// Urdu is written.
+func isInvisible(r rune) bool { return unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' }
+
+// checkQuotes returns an error if the value of a variable is in quotes. A shell removes
+// them; Docker's --env-file and others do not.
+func checkQuotes(name, value string) error {
+	if n := len(value); n > 1 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
+		return fmt.Errorf("%s is %s, and its quotes are a part of it: remove the quotes", name, value)
+	}
+	return nil
+}
+
+// checkValues returns an error if a flag on the command line is empty and has no default.
+// The flag would have no effect: the variable of a script may have been empty.
+func checkValues(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.String() == f.DefValue && (f.DefValue == "" || f.DefValue == "[]") {
+			err = fmt.Errorf("--%s is empty, which has no effect: give it a value, or remove it", f.Name)
+		}
+	})
+	return err
 }
 
 // flagError turns an error of the command line's parser into an error that says what to

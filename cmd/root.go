@@ -59,6 +59,9 @@ the variable.`,
 			if err := checkTimeZone(); err != nil {
 				return err
 			}
+			if err := checkValues(cmd); err != nil {
+				return err
+			}
 			return setFlagsFromEnv(cmd)
 		},
 	}

@@ -169,6 +169,29 @@ func TestControlCharacters(t *testing.T) {
 	}
 }
 
+// TestInvisibleCharacters runs commands with invisible characters in arguments, and with
+// quotes in variables. Without the error, each would create a new, empty shop.
+func TestInvisibleCharacters(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"migrate", "--db", "\ufeffonenow.db"}, {"create-user", "sh\u200bop"}, {"check", "\u202aonenow.db"}} {
+		_, stderr := onenow(t, dir, "pass123\n", 1, args...)
+		sentence(t, stderr, "which has an invisible character: remove that character")
+	}
+	for value, want := range map[string]string{
+		"\ufeffonenow.db": `ONENOW_DB is "\ufeffonenow.db", which has an invisible character`,
+		`"onenow.db"`:     `ONENOW_DB is "onenow.db", and its quotes are a part of it: remove the quotes`,
+		`'onenow.db'`:     `ONENOW_DB is 'onenow.db', and its quotes are a part of it`,
+	} {
+		t.Setenv("ONENOW_DB", value)
+		_, stderr := onenow(t, dir, "", 1, "migrate")
+		sentence(t, stderr, want)
+	}
+	if got := files(t, dir); got != "" {
+		t.Errorf("got files %s, want none", got)
+	}
+	onenow(t, dir, "", 0, "migrate", "--db", "\u0645\u06cc\u200c\u062e.db") // a joiner belongs to a word
+}
+
 // TestFlagsWithoutEffect runs serve with flags and environment variables that have no
 // effect because of another flag. The error names them.
 func TestFlagsWithoutEffect(t *testing.T) {
@@ -184,6 +207,10 @@ func TestFlagsWithoutEffect(t *testing.T) {
 		{"", "--backup-every 24h", "--backup-every has no effect without --backup-dir"},
 		{"", "--backup-keep 7", "--backup-keep has no effect without --backup-dir"},
 		{"ONENOW_BACKUP_KEEP=7", "", "ONENOW_BACKUP_KEEP has no effect without --backup-dir"},
+		{"", "--backup-dir=", "--backup-dir is empty, which has no effect: give it a value, or remove it"},
+		{"", "--domain=", "--domain is empty"},
+		{"", "--cors-origin=", "--cors-origin is empty"},
+		{"", "--trusted-proxy=", "--trusted-proxy is empty"},
 	} {
 		t.Run(c.env+" "+c.args, func(t *testing.T) {
 			if name, value, ok := strings.Cut(c.env, "="); ok {
@@ -192,6 +219,13 @@ func TestFlagsWithoutEffect(t *testing.T) {
 			_, stderr := onenow(t, dir, "", 1, strings.Fields("serve "+c.args)...)
 			sentence(t, stderr, c.want)
 		})
+	}
+	for args, want := range map[string]string{
+		"check a.db --db b.db": "--db has no effect with a file to check: remove one of the two",
+		"backup - --force":     "--force has no effect with standard output: remove --force",
+	} {
+		_, stderr := onenow(t, dir, "", 1, strings.Fields(args)...)
+		sentence(t, stderr, want)
 	}
 	if got := files(t, dir); got != "" {
 		t.Errorf("got files %s, want none", got)

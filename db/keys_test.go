@@ -17,6 +17,10 @@ func TestKeys(t *testing.T) {
 		{"Ali", "ali", false, true},
 		{"Ali", "Ali\ufeff", true, true},
 		{"\u200bAli", "A\u2060li", true, true},
+		{"Ali", "Ali\ufe0f", true, true},       // a variation selector
+		{"Ali", "A\u034fli", true, true},       // the combining grapheme joiner
+		{"Ali", "Ali\u3164", true, true},       // the Hangul filler
+		{"\u01f0 1", "J\u030c 1", false, true}, // the capital has no code point of its own
 		{"Zo\u00eb", "Zoe\u0308", true, true},
 		{"ABC 123", "ABC\u00a0\u3000123", true, true},
 		{"ABC 123", "  abc\t123 ", false, true},

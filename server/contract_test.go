@@ -152,6 +152,7 @@ func TestBodies(t *testing.T) {
 		"register with a list":                  {"POST", "/register/", `{"username":["a"],"password":"a"}`, 400, `{"error":"Username and password must be text."}`},
 		"register with a long name":             {"POST", "/register/", `{"username":"` + strings.Repeat("é", 151) + `","password":"a"}`, 400, `{"error":"Username must have no more than 150 characters."}`},
 		"register with a control character":     {"POST", "/register/", `{"username":"a\nb","password":"a"}`, 400, `{"error":"Username must not contain control characters."}`},
+		"register a name that does not show":    {"POST", "/register/", `{"username":"\u200b\ufeff","password":"a"}`, 400, `{"error":"Username must have a character that shows."}`},
 		"register with a long password":         {"POST", "/register/", `{"username":"long","password":"` + strings.Repeat("é", 1025) + `"}`, 400, `{"error":"Password must have no more than 1024 characters."}`},
 		"register a taken name with spaces":     {"POST", "/register/", `{"username":" shop ","password":"a"}`, 400, `{"error":"Username already exists."}`},
 		"change password without fields":        {"POST", "/password/change/", ``, 400, required("old_password", "new_password")},

@@ -179,3 +179,18 @@ func TestForwardedPrefix(t *testing.T) {
 		other.send("GET", "/", "", nil, header{"X-Forwarded-Prefix", prefix}).want(t, 200, links(other, ""))
 	}
 }
+
+// TestGuessingSpelledApart guesses at the password of one user, with other invisible
+// characters in the name each time: the user has one limit.
+func TestGuessingSpelledApart(t *testing.T) {
+	s := newProxiedShop(t)
+	s.user("shop")
+	login := func(name string, n int) answer {
+		return s.send("POST", "/login/", "", map[string]string{"username": name, "password": "guess"}, from(fmt.Sprint("198.51.100.", n)))
+	}
+	for n := range 30 {
+		login("sh"+strings.Repeat("\u200b", n)+"op", n).want(t, 401, wrongLogin)
+	}
+	login("shop", 30).want(t, 429, "")
+	login("sho\ufeffp", 31).want(t, 429, "")
+}

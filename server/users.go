@@ -134,18 +134,18 @@ func (s *Server) signIn(r *http.Request, name, key, password string) (auth.Claim
 }
 
 // checkPassword returns errWrongPassword if password is not that of user, and
-// slows down a client that guesses. name is what the user signs in with. A user
-// who does not exist takes the same time. newHash is a better hash of the
-// password than the stored one, or "". The caller holds the guard's lock on the
-// name.
-func (s *Server) checkPassword(r *http.Request, name string, user db.User, password string) (newHash string, err error) {
+// slows down a client that guesses. key is the db.NameKey of the name that the client
+// has sent: names that look the same share one limit. A user who does not exist takes the
+// same time. newHash is a better hash of the password than the stored one, or "". The
+// caller holds the guard's lock on the key.
+func (s *Server) checkPassword(r *http.Request, key string, user db.User, password string) (newHash string, err error) {
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
 		return "", err
 	}
 	defer done()
 	address := network(exchangeOf(r).client)
-	success, err := s.guard.Try(name, address, func() (bool, error) {
+	success, err := s.guard.Try(key, address, func() (bool, error) {
 		return s.db.KnownAddress(r.Context(), user.ID, address)
 	})
 	if err != nil {

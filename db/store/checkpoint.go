@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,6 +53,9 @@ type checkpointer struct {
 	held     bool       // whether this process holds the lease
 	walEmpty bool       // whether the WAL is empty, so that the lease is not needed
 	released time.Time  // when the lease was last released or lost, or a checkpoint ran without it
+	acquired int64      // how many times the lease has been acquired
+
+	holding atomic.Int64 // acquired, while the lease is held; otherwise 0
 
 	wrote   chan struct{}
 	quit    chan struct{}
@@ -78,7 +82,21 @@ func (c *checkpointer) beforeWrite() {
 	defer c.mu.Unlock()
 	if c.walEmpty {
 		c.walEmpty = false
-		c.held, c.released = c.leasesWork && c.lease.acquire(), time.Now()
+		c.hold(c.leasesWork && c.lease.acquire())
+		c.released = time.Now()
+	}
+}
+
+// hold sets whether the lease is held. The caller holds c.mu.
+func (c *checkpointer) hold(held bool) {
+	if held && !c.held {
+		c.acquired++
+	}
+	c.held = held
+	if held {
+		c.holding.Store(c.acquired)
+	} else {
+		c.holding.Store(0)
 	}
 }
 
@@ -119,6 +137,11 @@ func (c *checkpointer) run() {
 	}
 }
 
+// stillHolds reports whether the nth acquired lease is still held.
+func (c *checkpointer) stillHolds(n int64) bool {
+	return c.state() != leaseLost && c.holding.Load() == n
+}
+
 // acquireLease asks for the lease, if it is needed, and reports whether this process
 // holds it. It may be called at any time. It tries for about a millisecond, because
 // the kernel may grant the lease only a moment after another program has closed the
@@ -127,7 +150,7 @@ func (c *checkpointer) acquireLease() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for try := 0; c.leasesWork && !c.held && !c.walEmpty && try < 20; try++ {
-		if c.held = c.lease.acquire(); !c.held {
+		if c.hold(c.lease.acquire()); !c.held {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
@@ -142,7 +165,8 @@ func (c *checkpointer) releaseLease(walEmpty bool) {
 	if c.held {
 		c.lease.release()
 	}
-	c.held, c.walEmpty, c.released = false, walEmpty, time.Now()
+	c.hold(false)
+	c.walEmpty, c.released = walEmpty, time.Now()
 }
 
 // state tells whether a checkpoint may write to the file. It may in the states
@@ -161,7 +185,8 @@ func (c *checkpointer) state() leaseState {
 	state := c.lease.state()
 	if state == leaseLost {
 		c.lease.release() // the kernel may have kept a read lease
-		c.held, c.released = false, time.Now()
+		c.hold(false)
+		c.released = time.Now()
 		c.log.Warn("the kernel did not wait for a checkpoint before another program opened the database file; a copy that this program makes now may lack the newest bookings: make another copy")
 	}
 	return state
@@ -201,6 +226,7 @@ func (c *checkpointer) checkpointAll() (bool, error) {
 	if err != nil || moved < length {
 		return false, err
 	}
+	c.lease.waitForTick() // so that a write of the other program shows
 	c.releaseLease(false)
 	return true, nil
 }

@@ -31,6 +31,8 @@ type fileState struct {
 	size     int64
 	modified time.Time
 	progress checkpointProgress
+	complete bool  // whether the file has every page of the WAL
+	lease    int64 // which of this process's leases was held, counted from 1; 0 for none
 }
 
 // watch starts the detection. The caller makes sure that this process runs no
@@ -55,12 +57,28 @@ func (c *contents) recordState() {
 	}
 }
 
+// readState reads the state. The size and the time belong to the progress: if a
+// checkpoint ends in between, readState reads all of them again.
 func (c *contents) readState() (fileState, error) {
-	info, err := c.store.file.Stat()
-	if err != nil {
-		return fileState{}, err
+	for {
+		lease := c.store.checkpointer.holding.Load()
+		before, length := c.store.walIndex.progress()
+		info, err := c.store.file.Stat()
+		if err != nil {
+			return fileState{}, err
+		}
+		if after, _ := c.store.walIndex.progress(); after == before {
+			return fileState{info.Size(), info.ModTime(), before, before.moved == length, lease}, nil
+		}
 	}
-	return fileState{info.Size(), info.ModTime(), c.store.walIndex.progress()}, nil
+}
+
+// restarted reports whether a write has restarted the WAL after the state s, and no
+// checkpoint has run since: the file must be unchanged. A write restarts the WAL only
+// when the file has every page of it. The restart increases the WAL's number by 1, and
+// no page of the new WAL has been moved.
+func (s fileState) restarted(now checkpointProgress) bool {
+	return s.complete && s.progress.moved > 0 && now.number == s.progress.number+1 && now.moved == 0 && !now.running()
 }
 
 // check returns an *Unavailable if the contents have been replaced. Once it has
@@ -73,7 +91,8 @@ func (c *contents) check() error {
 	if expected == nil {
 		return nil
 	}
-	before := c.store.walIndex.progress()
+	lease := c.store.checkpointer.holding.Load() // first: it must have been held during the rest
+	before, length := c.store.walIndex.progress()
 	info, err := c.store.file.Stat()
 	if err != nil {
 		return unavailable(err)
@@ -83,8 +102,8 @@ func (c *contents) check() error {
 	}
 	// After a complete checkpoint, a write restarts the WAL. That changes the
 	// progress, but not the file.
-	if before != expected.progress && !before.running() {
-		c.expected.CompareAndSwap(expected, &fileState{expected.size, expected.modified, before})
+	if (before != expected.progress || lease != expected.lease) && !before.running() {
+		c.expected.CompareAndSwap(expected, &fileState{expected.size, expected.modified, before, before.moved == length, lease})
 	}
 	return nil
 }
@@ -104,9 +123,12 @@ func (c *contents) findCause() error {
 	switch {
 	case now.size == expected.size && now.modified.Equal(expected.modified):
 		return nil
+	case now.size == expected.size && expected.lease != 0 && c.store.checkpointer.stillHolds(expected.lease):
+		c.expected.Store(&now) // touch changed the time: no other program has had the file open
+		return nil
 	case now.progress.running(): // in another process; the next check sees its end
 		return nil
-	case now.progress != expected.progress:
+	case now.progress != expected.progress && !expected.restarted(now.progress):
 		c.expected.Store(&now)
 		return nil
 	}
@@ -141,9 +163,42 @@ func (c *contents) setWALAside() error {
 // checkContents returns an *Unavailable if the file's contents have been replaced.
 func (s *Store) checkContents() error { return s.contents.check() }
 
-// checkPlace returns an *Unavailable if the file or its WAL has been moved, removed
-// or replaced, or if the file's contents have been replaced. A write would then be
-// lost.
+// companion is a file that SQLite keeps next to the database.
+type companion struct {
+	path     string
+	identity os.FileInfo
+}
+
+// checkCompanions refuses a file that another process has open if its -wal or -shm file
+// has been removed. SQLite would create a new one, and the two processes would destroy
+// each other's writes.
+func (s *Store) checkCompanions() error {
+	for start := time.Now(); ; time.Sleep(busyPoll) { // a process that is opening the file creates them at once
+		missing := ""
+		for _, ending := range []string{"-wal", "-shm"} {
+			if _, err := os.Stat(s.real + ending); errors.Is(err, fs.ErrNotExist) {
+				missing = s.path + ending
+			}
+		}
+		if missing == "" || !s.lease.otherConnections() || !inWALMode(s.file) {
+			return nil
+		}
+		if time.Since(start) > peerWait {
+			return fmt.Errorf("%s is in use by another program, and its companion %s has been removed: stop that program first", s.path, missing)
+		}
+	}
+}
+
+// inWALMode reports whether the SQLite file is in WAL mode (file format, section 1.3).
+func inWALMode(f *os.File) bool {
+	version := make([]byte, 1)
+	_, err := f.ReadAt(version, 19)
+	return err == nil && version[0] == 2
+}
+
+// checkPlace returns an *Unavailable if the file, its WAL or its WAL index has been
+// moved, removed or replaced, or if the file's contents have been replaced. A write
+// would then be lost.
 func (s *Store) checkPlace() error {
 	if err := s.checkContents(); err != nil {
 		return err
@@ -152,10 +207,12 @@ func (s *Store) checkPlace() error {
 	if err == nil && !os.SameFile(current, s.identity) {
 		err = errors.New("another file has its name")
 	}
-	if err == nil && s.walIdentity != nil {
-		current, err = os.Stat(s.real + "-wal")
-		if err == nil && !os.SameFile(current, s.walIdentity) {
-			err = errors.New("another file has the name of its -wal file")
+	for _, c := range s.companions {
+		if err == nil {
+			current, err = os.Stat(c.path)
+		}
+		if err == nil && !os.SameFile(current, c.identity) {
+			err = fmt.Errorf("another file has the name %s", c.path)
 		}
 	}
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -135,6 +136,20 @@ func (l *lease) reserve(size int64) error {
 		return fmt.Errorf("reserve %d bytes: %w", size, err)
 	}
 	return nil // other errors mean that the file system cannot reserve space
+}
+
+// waitForTick waits until a write would give the file a newer modification time. Before
+// Linux 6.13, the time of a write is that of the last tick of the system's clock, so that
+// a checkpoint and a program that overwrites the file just after it could have the same.
+func (l *lease) waitForTick() {
+	for range 20 { // a tick is 10 milliseconds at most
+		var now unix.Timespec
+		info, err := l.file.Stat()
+		if err != nil || unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) != nil || now.Nano() > info.ModTime().UnixNano() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // otherConnections reports whether another process has an SQLite connection to the

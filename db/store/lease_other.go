@@ -30,5 +30,6 @@ func (l *lease) acquire() bool          { return false }
 func (l *lease) release()               {}
 func (l *lease) state() leaseState      { return leaseLost }
 func (l *lease) reserve(int64) error    { return nil }
+func (l *lease) waitForTick()           {}
 func (l *lease) otherConnections() bool { return false }
 func (l *lease) close()                 {}

@@ -32,7 +32,8 @@ func (s *Store) Revision() (v Revision, ok bool) {
 
 // checkpointProgress is the progress of the checkpoints of all processes.
 type checkpointProgress struct {
-	salts     uint64 // of the WAL; each restart of the WAL has new salts
+	number    uint32 // of the WAL: the first of its salts, which a restart of the WAL increases by 1
+	random    uint32 // the second of its salts, which a restart of the WAL replaces
 	moved     uint32 // pages of the WAL that are in the file
 	attempted uint32 // pages of the WAL that a checkpoint may have started to copy
 }

@@ -7,6 +7,6 @@ type walIndex struct{}
 
 func openWALIndex(string) (*walIndex, error) { return nil, nil }
 
-func (*walIndex) revision() Revision           { return Revision{} }
-func (*walIndex) progress() checkpointProgress { return checkpointProgress{} }
-func (*walIndex) close() error                 { return nil }
+func (*walIndex) revision() Revision                     { return Revision{} }
+func (*walIndex) progress() (checkpointProgress, uint32) { return checkpointProgress{}, 0 }
+func (*walIndex) close() error                           { return nil }

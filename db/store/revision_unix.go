@@ -3,6 +3,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -46,12 +47,19 @@ func (x *walIndex) revision() (v Revision) {
 	return v
 }
 
-// progress returns the progress of the checkpoints: the salts in the header, and
-// nBackfill and nBackfillAttempted after its two copies (wal.c, WalCkptInfo).
-func (x *walIndex) progress() checkpointProgress {
+// progress returns the progress of the checkpoints and the length of the WAL in pages:
+// mxFrame and the salts in the header, and nBackfill and nBackfillAttempted after its two
+// copies (wal.c, WalIndexHdr and WalCkptInfo).
+func (x *walIndex) progress() (p checkpointProgress, length uint32) {
 	at := func(offset uintptr) *uint32 { return (*uint32)(unsafe.Pointer(&x.head[offset])) }
-	salts := uint64(atomic.LoadUint32(at(32)))<<32 | uint64(atomic.LoadUint32(at(36)))
-	return checkpointProgress{salts, atomic.LoadUint32(at(96)), atomic.LoadUint32(at(128))}
+	var number [4]byte // big-endian on every machine, unlike the other fields
+	binary.NativeEndian.PutUint32(number[:], atomic.LoadUint32(at(32)))
+	return checkpointProgress{
+		number:    binary.BigEndian.Uint32(number[:]),
+		random:    atomic.LoadUint32(at(36)),
+		moved:     atomic.LoadUint32(at(96)),
+		attempted: atomic.LoadUint32(at(128)),
+	}, atomic.LoadUint32(at(16))
 }
 
 // close must be called after SQLite has closed the database.

@@ -61,7 +61,7 @@ type Store struct {
 	path         string // the name that the caller gave
 	real         string // the absolute name without links, which SQLite opens
 	identity     os.FileInfo
-	walIdentity  os.FileInfo // of the -wal file; nil if checkPlace does not check it
+	companions   []companion // the -wal and -shm files; empty if checkPlace does not check them
 	contents     contents
 	damaged      atomic.Pointer[Unavailable] // the first error that reported damage
 	file         *os.File                    // stays open; on Linux, SQLite shares its descriptor
@@ -146,6 +146,9 @@ func (s *Store) open(ctx context.Context, opts Options) error {
 func (s *Store) openWriter(ctx context.Context) error {
 	var noLease, err error
 	s.lease, noLease = newLease(s.file, s.real)
+	if err := s.checkCompanions(); err != nil {
+		return err
+	}
 	if s.writer, err = newWriter(ctx, s, dsn(s.real)); err != nil {
 		return s.openError(err)
 	}
@@ -185,8 +188,12 @@ func (s *Store) openReaders(ctx context.Context) error {
 	if s.walIndex != nil && s.checkpointer.leasesWork { // where leases do not work, as on a network, the file's times are not reliable
 		s.writer.mu.Lock()
 		defer s.writer.mu.Unlock()
-		if s.walIdentity, err = os.Stat(s.real + "-wal"); err != nil {
-			return Cannot("open", s.path+"-wal", err)
+		for _, ending := range []string{"-wal", "-shm"} {
+			info, err := os.Stat(s.real + ending)
+			if err != nil {
+				return Cannot("open", s.path+ending, err)
+			}
+			s.companions = append(s.companions, companion{s.real + ending, info})
 		}
 		s.contents.watch(s)
 	}
