@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 	if err := os.Mkdir(backups, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// A backup that its owner has renamed to keep it.
+	kept := filepath.Join(backups, "before the move onenow-20250101-000000.db")
+	onenow(t, shops["lahore"], "", 0, "backup", kept)
 	// Older backups of both shops, of which each shop must remove one, and the temporary
 	// file of a running onenow backup.
 	for i, name := range []string{"lahore", "multan", "lahore", "multan"} {
@@ -86,7 +90,7 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.Contains(e.Name(), ".new-") {
+		if !strings.Contains(e.Name(), ".new-") && e.Name() != filepath.Base(kept) {
 			whose[read(t, filepath.Join(backups, e.Name()), "SELECT username FROM users")]++
 		}
 	}
@@ -96,8 +100,36 @@ func TestTwoShopsOneBackupDir(t *testing.T) {
 	if _, err := os.Stat(manual.Name()); err != nil {
 		t.Errorf("the temporary file of a running backup: %v", err)
 	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("a copy with a name of its own: %v", err)
+	}
 	if _, err := os.Stat(dead); err == nil {
 		t.Error("the temporary file of a dead process is still there")
+	}
+}
+
+// TestBackupsAtOnce runs several backups to one file at the same time. None removes the
+// files of another.
+func TestBackupsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	p, _ := fleet(t, dir)
+	p.stop(os.Interrupt)
+	pad(t, filepath.Join(dir, "onenow.db"), 50_000)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			for range 20 {
+				cmd := exec.Command(binary, "backup", "--force", "copy.db")
+				cmd.Dir = dir
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := files(t, dir); got != "copy.db onenow.db" {
+		t.Errorf("got files %s", got)
 	}
 }
 

@@ -221,6 +221,20 @@ func TestSecondName(t *testing.T) {
 	onenow(t, dir, "pass123\n", 0, "create-user", "clerk")
 }
 
+// TestNameLeftByCrash opens a file that still has its temporary name, as after a crash
+// during the first start. onenow removes that name.
+func TestNameLeftByCrash(t *testing.T) {
+	dir := t.TempDir()
+	onenow(t, dir, "pass123\n", 0, "create-user", "shop")
+	if err := os.Link(filepath.Join(dir, "onenow.db"), filepath.Join(dir, "onenow.db.new-123")); err != nil {
+		t.Fatal(err)
+	}
+	onenow(t, dir, "pass123\n", 0, "create-user", "clerk")
+	if got := files(t, dir); got != "onenow.db" {
+		t.Errorf("got files %s, want onenow.db alone", got)
+	}
+}
+
 // TestMountedFile starts with a file that is a mount point, such as a single file mounted
 // into a container. serve refuses it.
 func TestMountedFile(t *testing.T) {

@@ -171,7 +171,10 @@ const leftoverAge = time.Minute
 // It removes the temporary files for dest that dead processes have left.
 func newTempFile(dest string) (*tempFile, error) {
 	prefix := filepath.Base(dest) + tempInfix
-	removeLeftovers(filepath.Dir(dest), func(name string) bool { return strings.HasPrefix(name, prefix) })
+	removeLeftovers(filepath.Dir(dest), func(name string) bool { // not SQLite's journal of one, which has no lock
+		number, ok := strings.CutPrefix(name, prefix)
+		return ok && strings.Trim(number, "0123456789") == ""
+	})
 	f, err := os.CreateTemp(filepath.Dir(dest), prefix+"*")
 	if err != nil {
 		return nil, err

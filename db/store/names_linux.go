@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 // comes from the name under which SQLite opens the database. So with two names, there
 // would be two -wal files with different commits.
 func checkNames(f *os.File, path string) error {
+	removeTempName(f, path)
 	// While another onenow creates the file, it has a second name for a moment.
 	for start := time.Now(); links(f) > 1; time.Sleep(busyPoll) {
 		if time.Since(start) > peerWait {
@@ -28,6 +31,27 @@ func checkNames(f *os.File, path string) error {
 			"mount the folder that holds the database instead", path)
 	}
 	return nil
+}
+
+// removeTempName removes the temporary name of the file, which a crash may have left.
+func removeTempName(f *os.File, path string) {
+	if links(f) < 2 {
+		return
+	}
+	real, err := RealPath(path)
+	if err != nil {
+		return
+	}
+	entries, _ := os.ReadDir(filepath.Dir(real))
+	opened, err := f.Stat()
+	for _, e := range entries {
+		if err != nil || !strings.HasPrefix(e.Name(), filepath.Base(real)+tempInfix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && os.SameFile(info, opened) {
+			_ = os.Remove(filepath.Join(filepath.Dir(real), e.Name()))
+		}
+	}
 }
 
 // links returns how many names a file has.

@@ -24,9 +24,9 @@ const retryBackup = time.Minute
 // backupTimeFormat is the format of the time in the name of a backup. The time is in UTC.
 const backupTimeFormat = "20060102-150405"
 
-// backupName matches the name of a backup: the name of the database, the time, and a
-// number if another backup has the same name.
-var backupName = regexp.MustCompile(`^.*-([0-9]{8}-[0-9]{6})(-[0-9]+)?(\.[^.]*)?$`)
+// backupTime matches the part of a backup's name between the name of the database and
+// its ending: the time, and a number if another backup has the same name.
+var backupTime = regexp.MustCompile(`^-([0-9]{8}-[0-9]{6})(-[0-9]+)?$`)
 
 // leftoverName matches the name of the temporary file of a scheduled backup.
 var leftoverName = regexp.MustCompile(`^.*-[0-9]{8}-[0-9]{6}(-[0-9]+)?(\.[^.]*)?` + regexp.QuoteMeta(tempInfix) + `[0-9]+$`)
@@ -41,7 +41,8 @@ type scheduledBackup struct {
 // an error and tries again. The next backup is due schedule.Every after the newest one
 // in the folder, so that a restart of the process neither skips nor repeats a backup.
 // Several databases may use the same folder: BackupEvery counts and removes only
-// backups of this database, which have the same Identity.
+// backups of this database, which have the same Identity and the same beginning of the
+// name. It leaves a backup alone that its owner has renamed.
 func (s *Store) BackupEvery(ctx context.Context, schedule Schedule) {
 	for {
 		wait := time.Until(s.nextBackup(ctx, schedule))
@@ -122,10 +123,14 @@ func (s *Store) backupsIn(ctx context.Context, dir string) ([]scheduledBackup, e
 	if err != nil {
 		return nil, err
 	}
+	ending := filepath.Ext(s.path)
+	stem := strings.TrimSuffix(filepath.Base(s.path), ending)
 	var backups []scheduledBackup
 	for _, e := range entries {
-		name := backupName.FindStringSubmatch(e.Name())
-		if name == nil || !e.Type().IsRegular() {
+		rest, ok1 := strings.CutPrefix(e.Name(), stem)
+		rest, ok2 := strings.CutSuffix(rest, ending)
+		name := backupTime.FindStringSubmatch(rest)
+		if !ok1 || !ok2 || name == nil || !e.Type().IsRegular() {
 			continue
 		}
 		at, err := time.Parse(backupTimeFormat, name[1])
