@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"errors"
 	"log/slog"
+
+	"onenow/db/store"
 )
 
 // upgrade2SQL is the SQL of the step from version 1 to version 2.
@@ -71,6 +73,9 @@ func moveInvalidDates(ctx context.Context, tx *sql.Tx, log *slog.Logger) error {
 			log.Warn("a booking had a day that does not exist; the upgrade changed its days", "booking", b.id, "from", b.from+" to "+b.to, "now", b.start+" to "+b.end)
 			continue
 		}
+		if !store.IsConstraint(err) { // such as a full disk
+			return err
+		}
 		log.Warn("a booking has a day that does not exist, and cannot be stored with corrected days; the upgrade moved it to the table leftovers", "booking", b.id, "days", b.from+" to "+b.to, "reason", err)
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO leftovers (table_name, row, reason)
@@ -114,7 +119,11 @@ func setKeys(ctx context.Context, tx *sql.Tx, log *slog.Logger, noun, query, upd
 	first := map[ownedKey]named{}
 	for _, n := range all {
 		key := ownedKey{n.owner, keyOf(n.name)}
-		if other, taken := first[key]; taken || key.key == "" {
+		if key.key == "" {
+			log.Warn("a name has no visible character; the row stays", noun, n.id, "name", n.name)
+			continue
+		}
+		if other, taken := first[key]; taken {
 			log.Warn("two names look the same; both rows stay", noun, n.id, "name", n.name, "first", other.id)
 			continue
 		}

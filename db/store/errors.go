@@ -68,6 +68,10 @@ func unavailable(err error) error {
 	return e
 }
 
+// IsConstraint reports whether a constraint or a trigger of the schema has refused a
+// change.
+func IsConstraint(err error) bool { return code(err)&0xff == sqlite3.SQLITE_CONSTRAINT }
+
 // IsTrigger reports whether a trigger of the schema has refused a change.
 func IsTrigger(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_TRIGGER }
 
