@@ -84,6 +84,7 @@ func TestETagsChange(t *testing.T) {
 
 // TestETagOfLongLists wants weak tags for lists that are sent in parts.
 func TestETagOfLongLists(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s, path := newShopAt(t)
 	me, other := s.owner("shop"), s.owner("other")
 	for i := range 20 {
