@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestFloods has many guests send at once the requests that take most memory, and
-// read no more than the head of the answer, or not finish their requests. The
-// heap of the whole process, these clients' buffers included, stays small.
+// TestFloods lets many guests send, at once, the requests that take the most memory. The
+// guests read only the head of the answer, or do not finish their requests. The heap of
+// the whole process stays small, including the buffers of these clients.
 func TestFloods(t *testing.T) {
 	megabyte := strings.Repeat("x", 1<<20-100)
 	many := func(format string, size int) string {

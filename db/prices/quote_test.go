@@ -26,7 +26,7 @@ func day(t testing.TB, date string) prices.Day {
 	return d
 }
 
-// lasting returns a span from 2025-07-20 10:00 on.
+// lasting returns a span of that length, which starts on 2025-07-20 at 10:00.
 func lasting(days, hours, minutes int64) prices.Span {
 	start := prices.Day(20289).At(10, 0)
 	return prices.Span{Start: start, End: start + prices.Moment(days*1440+hours*60+minutes)}
@@ -342,7 +342,7 @@ func TestQuoteRefuses(t *testing.T) {
 	}
 }
 
-// TestBill works out the tax of a rental anew after charges were added at its return.
+// TestBill computes the tax of a rental again after its return has added charges.
 func TestBill(t *testing.T) {
 	line := func(kind prices.Kind, rupees int64) prices.Line {
 		return prices.Line{Kind: kind, Label: string(kind), Quantity: 1, Unit: prices.UnitRental, Price: rs(rupees), Amount: rs(rupees)}
