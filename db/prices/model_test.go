@@ -323,7 +323,7 @@ func checkProperties(t *testing.T, r prices.Request) {
 	if !r.Tax.Included && q.Tax > 0 {
 		in, err := prices.Tax{Percent: r.Tax.Percent, Included: true}.Bill([]prices.Line{{Kind: prices.KindRent, Amount: q.Total}})
 		if err != nil || in.Total != q.Total || in.Tax < q.Tax-1 || in.Tax > q.Tax+1 {
-			t.Errorf("%s: the tax on top is %d, and as included %d, %v", describe(r), q.Tax, in.Tax, err)
+			t.Errorf("%s: the added tax is %d, and the included tax is %d, %v", describe(r), q.Tax, in.Tax, err)
 		}
 	}
 }
