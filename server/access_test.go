@@ -15,7 +15,7 @@ func TestEveryMethodOfEveryPath(t *testing.T) {
 		login = `{"username":"shop","password":"pass123"}`
 		car   = `{"make":"Kia","model":"Rio","year":2022,"plate":"NEW1"}`
 		rent  = `{"vehicle":1,"start_date":"2026-01-01","end_date":"2026-01-02"}`
-		// another user's body names their own car
+		// the other user books their own car
 		theirs = `{"vehicle":3,"start_date":"2026-01-01","end_date":"2026-01-02"}`
 	)
 	for _, route := range []struct {
@@ -54,7 +54,7 @@ func TestEveryMethodOfEveryPath(t *testing.T) {
 			if route.path != "/" {
 				paths = append(paths, strings.TrimSuffix(route.path, "/"))
 			}
-			// Guests and other users come first: they must change nothing.
+			// Guests and other users come first, because they must not change anything.
 			for _, who := range []string{"guest", "other", "owner"} {
 				token := map[string]string{"other": f.other, "owner": f.me}[who]
 				for i, method := range all {
@@ -99,14 +99,14 @@ func TestEveryMethodOfEveryPath(t *testing.T) {
 					}
 				}
 			}
-			if route.row { // the owner has deleted it
+			if route.row { // the owner has deleted the row
 				f.as(t).send("DELETE", route.path, f.me, nil).want(t, 404, route.absent)
 			}
 		})
 	}
 }
 
-// TestHEAD wants the answer of GET, without the body.
+// TestHEAD checks that HEAD gets the answer of GET, without the body.
 func TestHEAD(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{"/", "/healthz", "/me/", "/vehicles/", "/vehicles/1/", "/vehicles/99/", "/bookings/?limit=1&count=1", "/nowhere"} {
@@ -122,7 +122,7 @@ func TestHEAD(t *testing.T) {
 	}
 }
 
-// TestOwnersAreApart has two owners list their rows: each sees only their own.
+// TestOwnersAreApart lets two owners list their rows: each sees only their own.
 func TestOwnersAreApart(t *testing.T) {
 	f := newFixture(t)
 	for _, c := range []struct{ token, vehicles, bookings string }{{f.me, "[1 2]", "[1]"}, {f.other, "[3]", "[2]"}} {

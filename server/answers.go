@@ -12,22 +12,21 @@ import (
 	"onenow/server/body"
 )
 
-// The cache of answers holds up to maxAnswers bytes of them, and no answer of
-// more than maxAnswer bytes, which is a month of a busy fleet.
+// The cache of answers holds up to maxAnswers bytes, and no answer of more than
+// maxAnswer bytes, which is the size of a month of a busy fleet.
 const (
 	maxAnswers = 4 << 20
 	maxAnswer  = 256 << 10
 )
 
-// shortAnswer is the length in bytes up to which net/http finds out the Content-Length
-// of an answer by itself. It is not among our headers then, because a header map of
-// more than eight entries takes 1.2 kB more and a twentieth of the time of a cached
-// answer.
+// shortAnswer is the length in bytes up to which net/http sets the Content-Length of an
+// answer by itself. We do not set it then: a header map of more than eight entries would
+// take 1.2 kB more, and a twentieth of the time of a cached answer.
 const shortAnswer = 2000
 
 // answerKey is everything that a cached answer depends on besides the database.
 type answerKey struct {
-	by  db.Principal // their name is in a vehicle
+	by  db.Principal // the user's name is in the body of a vehicle
 	uri string
 }
 
@@ -44,7 +43,7 @@ type answer struct {
 }
 
 func newAnswer(header http.Header, body []byte) *answer {
-	tag := tagOf(body, header.Get("Link"), header.Get("X-Total-Count")) // a page may stay as it is while another one follows
+	tag := tagOf(body, header.Get("Link"), header.Get("X-Total-Count")) // the rows of a page may stay the same while a next page appears
 	delete(header, "Content-Length")
 	return &answer{header: header, body: body, tag: tag, etag: []string{`"` + tag + `"`}, zippedETag: []string{`"` + tag + zippedMark + `"`}}
 }
@@ -99,8 +98,8 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// addHeader adds the headers that a handler has set to those of the middleware. Vary
-// lists what both of them name.
+// addHeader adds the headers that a handler has set to those of the middleware. If both
+// have a Vary, the result has the values of both.
 func addHeader(h, set http.Header) {
 	for name, values := range set {
 		if name == "Vary" {
@@ -111,7 +110,7 @@ func addHeader(h, set http.Header) {
 }
 
 // matchesTag reports whether a header like If-None-Match lists a tag, or is *. Only a
-// weak comparison takes a tag that is marked as weak (RFC 9110, section 8.8.3.2).
+// weak comparison accepts a tag that is marked as weak (RFC 9110, section 8.8.3.2).
 func matchesTag(header []string, tag string, weak bool) bool {
 	if len(header) == 0 {
 		return false
@@ -133,8 +132,8 @@ func matchesTag(header []string, tag string, weak bool) bool {
 
 var errChanged = detail(http.StatusPreconditionFailed, "This was changed by somebody else meanwhile.")
 
-// ifMatch returns the precondition that r's If-Match states for a row; nil without the
-// header. shape makes the body of the row that GET answers with.
+// ifMatch returns the precondition of r's If-Match header for a row, or nil if r has no
+// such header. shape returns the body with which GET answers for the row.
 func ifMatch[T any](r *http.Request, shape func(T) any) db.Precondition[T] {
 	tags := r.Header["If-Match"]
 	if len(tags) == 0 {
@@ -166,7 +165,7 @@ func (s *Server) cached(h handler) handler {
 			return err
 		}
 		if a = rec.whole; a == nil {
-			return nil // it has been sent
+			return nil // rec has sent it
 		}
 		if len(a.body) <= maxAnswer {
 			weight = a.weight(key)
@@ -189,11 +188,11 @@ func tagged(h handler) handler {
 	}
 }
 
-// recorder is a ResponseWriter that keeps an answer of status 200 that is written as a
-// whole, as writeJSON does, and passes everything else on.
+// recorder is a ResponseWriter. It stores an answer of status 200 whose body comes in one
+// Write, like that of writeJSON, and passes every other answer on.
 type recorder struct {
 	http.ResponseWriter
-	header http.Header // what the handler sets; passed on with the status
+	header http.Header // the handler's headers; passed on with the status
 	status int
 	whole  *answer // nil if the answer has been passed on
 }
@@ -209,7 +208,7 @@ func (rec *recorder) WriteHeader(status int) {
 	}
 }
 
-// pass passes the header on.
+// pass passes the status and the headers on.
 func (rec *recorder) pass() {
 	addHeader(rec.ResponseWriter.Header(), rec.header)
 	rec.ResponseWriter.WriteHeader(rec.status)

@@ -29,12 +29,12 @@ import (
 )
 
 // The benchmarks compare the server with a bare net/http handler that sends the same
-// bytes to the same clients, which gives a number that means the same on every
-// machine. The clients, which cost as little as possible, ask both in turns over TCP.
+// bytes to the same clients. The ratio of the two means the same on every machine. The
+// clients use as little time as possible. They send requests to both in turns, over TCP.
 
 const (
 	benchClients = 32
-	benchRound   = 4096 // requests to one of the two before the other one's turn
+	benchRound   = 4096 // requests to one of the two before the turn of the other one
 	fleet        = 20   // vehicles of the only owner
 	past         = 20_000
 	longPast     = 2_000_000
@@ -42,7 +42,7 @@ const (
 	month = "/bookings/?from=2025-07-01&to=2025-08-01" // of 200 bookings
 )
 
-// target is a server with the requests to send to it.
+// target is a server and the requests that clients send to it.
 type target struct {
 	addr    string
 	request func() []byte // returns the next request; called by many clients at once
@@ -95,14 +95,14 @@ func benchFile(b *testing.B, bookings int) (path string) {
 	return path
 }
 
-// get is GET path with the headers of a browser's fetch.
+// get returns a target for GET path with the headers of a browser's fetch.
 func (s *benchShop) get(path string) target {
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + s.addr + "\r\nAccept: */*\r\nAuthorization: Bearer " + s.token + "\r\n\r\n")
 	return target{s.addr, func() []byte { return request }, 200}
 }
 
-// fresh is get with another unknown parameter each time, which lists ignore, so that
-// no answer is cached.
+// fresh is get with a new value of an unknown parameter in each request. Lists ignore the
+// parameter, but no answer is in the cache.
 func (s *benchShop) fresh(path string) target {
 	between := "?"
 	if strings.Contains(path, "?") {
@@ -118,7 +118,7 @@ func slot(n int) (vehicle int, start, end string) {
 	return 1 + n%fleet, day.Format(time.DateOnly), day.AddDate(0, 0, 3).Format(time.DateOnly)
 }
 
-// post is POST /bookings/, each time for free days.
+// post returns a target for POST /bookings/. Each request books other free days.
 func (s *benchShop) post() target {
 	return target{s.addr, func() []byte {
 		vehicle, start, end := slot(int(s.next.Add(1) - 1))
@@ -127,7 +127,7 @@ func (s *benchShop) post() target {
 	}, 201}
 }
 
-// bare is a server that only answers the requests of t with the bytes of t's answer.
+// bare starts a server that answers every request with the bytes of t's answer.
 func bare(b *testing.B, t target) target {
 	b.Helper()
 	c := dial(b, t.addr)
@@ -276,8 +276,8 @@ func (s *swarm) run(ctx context.Context, b *testing.B, n int) time.Duration {
 }
 
 // compare sends b.N requests to each of two targets, in turns, and reports the time of
-// the other one divided by ours: 0.5 means that we take twice as long. The time per
-// request is that of our server and the client together.
+// other divided by the time of ours: 0.5 means that ours takes twice as long. The time
+// per request is that of ours and the client together.
 func compare(b *testing.B, clients int, ours, other target) {
 	b.Helper()
 	us, them := newSwarm(b, ours, clients), newSwarm(b, other, clients)
@@ -296,8 +296,8 @@ func compare(b *testing.B, clients int, ours, other target) {
 	b.ReportMetric(float64(their)/float64(our), "ratio")
 }
 
-// BenchmarkRead asks for the same again and again, which the cache answers, and then
-// for something new each time ("fresh").
+// BenchmarkRead sends the same request again and again, which the cache answers, and then
+// a new request each time ("fresh").
 func BenchmarkRead(b *testing.B) {
 	s := newBenchShop(b, past)
 	for _, bench := range []struct{ name, path string }{
@@ -365,7 +365,7 @@ func BenchmarkPostLatency(b *testing.B) {
 	b.ReportMetric(float64(commits.percentile(50).Microseconds()), "commit-µs")
 }
 
-// times are the durations of many runs.
+// times has the durations of many runs.
 type times []time.Duration
 
 func (t *times) add(do func()) {
@@ -380,7 +380,7 @@ func (t times) percentile(p int) time.Duration {
 }
 
 // committer opens the file at path as onenow does. commit stores a booking without
-// onenow, and checkpoint moves the log into the file.
+// onenow, and checkpoint copies the WAL into the file.
 func committer(b *testing.B, path string) (commit, checkpoint func()) {
 	b.Helper()
 	file, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)&_pragma=foreign_keys(1)&_pragma=cache_size(-4000)")
@@ -415,7 +415,7 @@ func committer(b *testing.B, path string) (commit, checkpoint func()) {
 }
 
 // BenchmarkLongPast compares a shop with very many old bookings with one that has
-// fewer: the ratio is below 1 where the time grows with their number.
+// fewer: the ratio is below 1 if the time grows with their number.
 func BenchmarkLongPast(b *testing.B) {
 	short, long := newBenchShop(b, past), newBenchShop(b, longPast)
 	b.Run("month", func(b *testing.B) { compare(b, benchClients, long.fresh(month), short.fresh(month)) })
@@ -465,8 +465,8 @@ func (s *swarm) percentile(p int) time.Duration {
 }
 
 // BenchmarkProcess runs the program on the file of a shop with very many old bookings.
-// It reports the size of the program, how soon it listens, also compared with fewer
-// bookings, and its resident memory at rest and at most under the load of all
+// It reports the size of the program, the time until it listens, also compared with fewer
+// bookings, and its resident memory at rest and at its peak, under the load of all
 // benchmarks above.
 func BenchmarkProcess(b *testing.B) {
 	binary := filepath.Join(b.TempDir(), "onenow")
@@ -553,7 +553,7 @@ func (p *process) memory(name string) int {
 	p.b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		p.b.Skip("no /proc here to tell the memory by")
+		p.b.Skip("needs /proc, which has the memory of a process")
 	}
 	_, rest, _ := strings.Cut(string(text), name+":")
 	kb, err := strconv.Atoi(strings.Fields(rest)[0])

@@ -8,10 +8,10 @@ import (
 	"onenow/server/body"
 )
 
-// bookingOrders are the orders in the order of ordering's choices.
+// bookingOrders has the order for each choice of the parameter ordering.
 var bookingOrders = []db.BookingOrder{db.ByID, db.ByIDDescending, db.ByStart, db.ByStartDescending}
 
-// bookingShape makes a booking's body.
+// bookingShape returns a booking's body.
 func bookingShape(b db.Booking) any { return b }
 
 func (s *Server) listBookings(w http.ResponseWriter, r *http.Request) error {
@@ -123,8 +123,8 @@ func (s *Server) readBooking(w http.ResponseWriter, r *http.Request, partial boo
 		End:     f.Date("end_date"),
 	}
 	if len(f.Errs) > 0 && b.Vehicle != nil {
-		// One answer names every field at fault. The booking is not going to be
-		// stored, so that the vehicle has to be looked up here.
+		// One answer has every field at fault. The database will not see this
+		// booking, so look the vehicle up here.
 		exists, err := s.db.VehicleExists(r.Context(), *b.Vehicle)
 		if err != nil {
 			return b, err

@@ -46,7 +46,7 @@ func browser(t *testing.T) context.Context {
 }
 
 // pageScript is the script of a shop's website, on an origin of its own. It collects
-// what it can read of each answer.
+// the parts of each answer that it can read.
 const pageScript = `(async () => {
 	const seen = [];
 	let token = "";
@@ -134,8 +134,8 @@ func TestBrowser(t *testing.T) {
 	}
 
 	// A page of an origin that is not allowed can read nothing.
-	narrow := newShopWith(t, server.Config{CORSOrigins: []string{"https://lahorecarrental.com"}})
-	if seen := run(narrow); len(seen) != 1 || seen[0][0] != "error" {
+	limited := newShopWith(t, server.Config{CORSOrigins: []string{"https://lahorecarrental.com"}})
+	if seen := run(limited); len(seen) != 1 || seen[0][0] != "error" {
 		t.Errorf("a refused page read %v", seen)
 	}
 }

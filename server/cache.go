@@ -9,7 +9,7 @@ import (
 // sees another state of the database. It is safe for use by many goroutines.
 type cache[State, Key comparable, Value any] struct {
 	most int                  // the limit of the sum of the weights
-	now  func() (State, bool) // the current state; false when it is unknown, and nothing is cached
+	now  func() (State, bool) // the current state; false if it is unknown: then nothing is cached
 
 	mu      sync.RWMutex
 	state   State
@@ -24,12 +24,12 @@ type entry[Value any] struct {
 	value  Value
 	weight int
 
-	done  chan struct{} // closed when the value has been computed, or could not be
-	valid bool          // whether there is a value that others may use
+	done  chan struct{} // closed when the value has been computed, or computing it has failed
+	valid bool          // whether others may use the value
 }
 
-// newCache returns a cache for values whose weights add up to at most most, in
-// the state that now reports.
+// newCache returns a cache for values whose weights add up to at most most. The function
+// now returns the current state of the database.
 func newCache[State, Key comparable, Value any](most int, now func() (State, bool)) *cache[State, Key, Value] {
 	return &cache[State, Key, Value]{most: most, now: now, entries: map[Key]*entry[Value]{}}
 }
@@ -67,9 +67,9 @@ func (c *cache[State, Key, Value]) find(key Key, compute func() (v Value, weight
 // none, the caller computes the value from data that it reads from now on, and
 // must call store exactly once, with noCache if it has no value for others.
 //
-// When several callers look up the same key at once, one of them computes and
-// the others wait for its value, which is as new as they need. If that caller
-// stores noCache, each of the others computes for itself.
+// When several callers look up the same key in the same state, one of them computes
+// the value and the others wait for it. If that caller stores noCache, each of the
+// others computes the value for itself.
 func (c *cache[State, Key, Value]) lookup(key Key) (v Value, ok bool, store func(v Value, weight int)) {
 	none := func(Value, int) {}
 	state, known := c.now() // before the caller reads anything
@@ -99,7 +99,7 @@ func (c *cache[State, Key, Value]) lookup(key Key) (v Value, ok bool, store func
 	return v, false, none
 }
 
-// store completes the entry of key with a value, for those who wait for it too.
+// store completes the entry of key with a value, and wakes the callers that wait for it.
 func (c *cache[State, Key, Value]) store(key Key, e *entry[Value], v Value, weight int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +117,7 @@ func (c *cache[State, Key, Value]) store(key Key, e *entry[Value], v Value, weig
 }
 
 // evict drops entries other than that of key until the rest fit. It picks them
-// at random: a value that is read often is soon cached again.
+// at random: a value that is used often is soon cached again.
 func (c *cache[State, Key, Value]) evict(key Key) {
 	for other, e := range c.entries {
 		if c.weight <= c.most {

@@ -34,23 +34,23 @@ func TestCacheBounds(t *testing.T) {
 	for i := range 1000 {
 		put(0, i, "x", 7)
 		if _, ok := c.get(0, i); !ok {
-			t.Fatalf("%d is dropped at once", i)
+			t.Fatalf("value %d was dropped at once", i)
 		}
 	}
 	if len(c.entries) != 14 || c.weight != 14*7 {
-		t.Errorf("it holds %d of weight %d, want 14 of 98", len(c.entries), c.weight)
+		t.Errorf("the cache holds %d values of weight %d, want 14 of 98", len(c.entries), c.weight)
 	}
 	put(0, -1, "too heavy", 101)
 	if _, ok := c.get(0, -1); ok || len(c.entries) != 14 {
-		t.Error("it holds a value that is too heavy")
+		t.Error("the cache holds a value that is too heavy")
 	}
 	put(1, 1, "z", 7)
 	if _, ok := c.get(0, 999); ok || len(c.entries) != 1 || c.weight != 7 {
-		t.Errorf("in another state it holds %d of weight %d", len(c.entries), c.weight)
+		t.Errorf("in another state the cache holds %d values of weight %d", len(c.entries), c.weight)
 	}
 }
 
-// TestCacheShares has many callers look up one key while one of them computes the
+// TestCacheShares lets many callers look up one key while one of them computes the
 // value.
 func TestCacheShares(t *testing.T) {
 	fault := errors.New("fault")
@@ -91,19 +91,19 @@ func TestCacheShares(t *testing.T) {
 			}
 			group.Wait()
 			if got := int(works.Load()); got != c.works {
-				t.Errorf("%s: %d compute, want %d", name, got, c.works)
+				t.Errorf("%s: %d callers compute, want %d", name, got, c.works)
 			}
 			if _, ok := all.get(0, "key"); ok != c.cached {
-				t.Errorf("%s: cached is %v", name, ok)
+				t.Errorf("%s: the value is cached: %v", name, ok)
 			}
 			if v, ok := all.get(1, "key"); ok && (v != 8 || all.weight != 1) {
-				t.Errorf("%s: in the other state it holds %d, of weight %d", name, v, all.weight)
+				t.Errorf("%s: in the other state the cache holds %d, and its weight is %d", name, v, all.weight)
 			}
 		})
 	}
 }
 
-// TestCachePanics has the caller panic that computes for all: the others do not wait
+// TestCachePanics lets the caller that computes for all panic: the others do not wait
 // forever.
 func TestCachePanics(t *testing.T) {
 	c := newCache[int, string, int](100, func() (int, bool) { return 0, true })
@@ -127,8 +127,8 @@ func TestCachePanics(t *testing.T) {
 	})
 }
 
-// TestTokenAlone takes a token out of a long header. The cached token must not keep
-// the header in memory.
+// TestTokenAlone gets a token from a long header. The cached token must not keep the
+// header in memory.
 func TestTokenAlone(t *testing.T) {
 	header := "Bearer" + strings.Repeat(" ", 60<<10) + "token"
 	token, err := bearerToken(&http.Request{Header: http.Header{"Authorization": {header}}})
@@ -140,8 +140,8 @@ func TestTokenAlone(t *testing.T) {
 	}
 }
 
-// TestBrokenOff has the database fail in the middle of a long list: the client must
-// not believe that the list is complete.
+// TestBrokenOff lets the database fail in the middle of a long list: the client must see
+// that the list is not complete.
 func TestBrokenOff(t *testing.T) {
 	s, err := New(t.Context(), Config{DB: dbtest.New(t)})
 	if err != nil {
@@ -182,7 +182,7 @@ func readAll(resp *http.Response) error {
 	return err
 }
 
-// TestSlowDisk has the database take longer for a part than a client may take for a
+// TestSlowDisk lets the database take longer for a part than a client may take for a
 // piece.
 func TestSlowDisk(t *testing.T) {
 	ours := pieceTimeout
@@ -214,7 +214,7 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
-// TestStuckClient has a client ask for a long list and not read it: another client
+// TestStuckClient lets a client request a long list and not read it: another client
 // soon gets its place.
 func TestStuckClient(t *testing.T) {
 	ours := pieceTimeout

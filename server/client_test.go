@@ -21,7 +21,7 @@ import (
 )
 
 // readmeBlock returns the first block of the README after a comment that has
-// these words.
+// the text comment.
 func readmeBlock(t *testing.T, comment string) string {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
@@ -30,7 +30,7 @@ func readmeBlock(t *testing.T, comment string) string {
 	}
 	m := regexp.MustCompile("(?s)<!-- [^\n]*" + comment + "[^\n]* -->\n```[a-z]+\n(.*?)```").FindSubmatch(readme)
 	if m == nil {
-		t.Fatalf("no block of %s in the README", comment)
+		t.Fatalf("the README has no block with %s", comment)
 	}
 	return string(m[1])
 }
@@ -42,8 +42,8 @@ type recorder struct {
 	calls []string
 }
 
-// record starts a recorder. After a sign-in, it lets the access token expire
-// before the client uses it.
+// record starts a recorder. After a sign-in, it moves the clock on until the access token
+// has expired, before the client uses the token.
 func record(t *testing.T, s *shop) *recorder {
 	t.Helper()
 	target, err := url.Parse(s.url)
@@ -69,7 +69,7 @@ func record(t *testing.T, s *shop) *recorder {
 	return r
 }
 
-// count returns how many of the calls were this one.
+// count returns the number of calls that are equal to call.
 func (r *recorder) count(call string) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,14 +81,13 @@ func (r *recorder) count(call string) (n int) {
 	return n
 }
 
-// readmeModule returns the README's onenow.mjs, for a server at that address.
+// readmeModule returns the README's onenow.mjs with the address of a server.
 func readmeModule(t *testing.T, address string) string {
 	t.Helper()
 	return strings.Replace(readmeBlock(t, "TestReadmeModule"), "http://127.0.0.1:8000", address, 1)
 }
 
-// node runs main.mjs beside the other files in Node, in a time zone, and returns
-// its output.
+// node runs main.mjs of files in Node, in a time zone, and returns its output.
 func node(t *testing.T, zone string, files map[string]string) string {
 	t.Helper()
 	version, err := exec.Command("node", "--version").Output()
@@ -231,8 +230,8 @@ func TestReadmeModule(t *testing.T) {
 	})
 }
 
-// TestReadmeDays wants the day that a date picker shows, in every time zone, and
-// that toISOString is wrong in Lahore, as the README says.
+// TestReadmeDays checks that toDay returns the day that a date picker shows, in every time
+// zone, and that toISOString is wrong in Lahore, as the README says.
 func TestReadmeDays(t *testing.T) {
 	block := readmeBlock(t, "TestReadmeDays")
 	main := `import {toDate, toDay} from "./days.mjs";
@@ -247,8 +246,8 @@ func TestReadmeDays(t *testing.T) {
 	}
 }
 
-// TestReadmeCalendar asks for July's events. Bookings that only end or begin at
-// its edges are not among them.
+// TestReadmeCalendar gets July's events. Bookings that end on the first day of July, or
+// begin on the day after its last, are not among them.
 func TestReadmeCalendar(t *testing.T) {
 	s := newShop(t)
 	token := s.owner("user1")
@@ -273,11 +272,11 @@ func TestReadmeCalendar(t *testing.T) {
 	}
 }
 
-// TestTypedClient makes clients for TypeScript of openapi.yaml, with
+// TestTypedClient makes clients for TypeScript from openapi.yaml, with
 // openapi-typescript as the README says and with three other generators. The
-// clients and the code in testdata/clients that uses them compile under
-// tsc --strict, without --skipLibCheck. Those with code of their own then talk
-// to a server.
+// clients, and the code in testdata/clients that uses them, compile under
+// tsc --strict, without --skipLibCheck. Clients that are more than types then send
+// requests to a server.
 func TestTypedClient(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel) // after the subtests, which run in parallel

@@ -7,15 +7,16 @@ import (
 	"sync"
 )
 
-// minCompressed is how long an answer must be to be compressed, in bytes: a shorter
-// one fits into one packet anyway.
+// minCompressed is the least length in bytes of an answer that is compressed. A shorter
+// answer fits into one packet anyway.
 const minCompressed = 1 << 10
 
-// zippedMark ends the entity tag of a compressed answer, whose bytes are others.
+// zippedMark is the end of the entity tag of a compressed answer. The plain answer has
+// other bytes, so it needs another tag.
 const zippedMark = "-gzip"
 
-// zippers holds writers for reuse: each takes about a megabyte. Lists repeat
-// themselves so much that the fastest level is good enough.
+// zippers holds writers for reuse, because each takes about a megabyte. Lists are so
+// repetitive that the fastest level is good enough.
 var zippers = sync.Pool{New: func() any {
 	zw, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 )
 
 // connections limits how many connections all listeners of a server have open
-// together: it holds one element for each.
+// together. The channel holds one element for each open connection.
 type connections chan struct{}
 
-// listen returns a listener that makes a connection of l wait until there are
-// fewer than the limit.
+// listen returns a listener for the connections of l. A connection beyond the limit
+// waits until another one closes.
 func (c connections) listen(l net.Listener) net.Listener {
 	closed := make(chan struct{})
 	return &limitedListener{l, c, closed, sync.OnceFunc(func() { close(closed) })}
@@ -23,9 +23,9 @@ type limitedListener struct {
 	close  func()
 }
 
-// Accept counts a connection only once there is one. If it reserved a place first,
+// Accept counts a connection after it has accepted it. If it reserved a place first,
 // as the listener of golang.org/x/net does, each idle listener would hold a place
-// that another one needs.
+// that another listener needs.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// listening is a server with two listeners, which share its limit of connections.
+// listening starts a server with two listeners, which share its limit of connections.
 func listening(t *testing.T, limit int) (addresses [2]string) {
 	t.Helper()
 	s, err := New(t.Context(), Config{DB: dbtest.New(t), MaxConnections: limit})
@@ -70,8 +70,8 @@ func TestListenersShareTheLimit(t *testing.T) {
 	wantHealthy(t, waiting)
 }
 
-// TestIdleListenersTakeNoPlace has a limit of one, and asks both listeners in
-// turn.
+// TestIdleListenersTakeNoPlace sends requests to both listeners in turn, with a limit of
+// one connection.
 func TestIdleListenersTakeNoPlace(t *testing.T) {
 	addresses := listening(t, 1)
 	for i := range 6 {
@@ -79,8 +79,8 @@ func TestIdleListenersTakeNoPlace(t *testing.T) {
 	}
 }
 
-// TestShutdownWithWaitingClients stops a server that has a client waiting for a
-// place; the test would not end if the server did not stop.
+// TestShutdownWithWaitingClients stops a server while a client waits for a place. The
+// test would not end if the server did not stop.
 func TestShutdownWithWaitingClients(t *testing.T) {
 	addresses := listening(t, 1)
 	connect(t, addresses[0], "GET")

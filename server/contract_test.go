@@ -50,7 +50,7 @@ func badToken(message string) string {
 	return `{"detail":"Given token not valid for any token type","code":"token_not_valid","messages":[{"token_class":"AccessToken","token_type":"access","message":"` + message + `"}]}`
 }
 
-// TestBodies sends bodies to each kind of endpoint and wants each answer.
+// TestBodies sends bodies to each kind of endpoint and checks the answers.
 func TestBodies(t *testing.T) {
 	f := newFixture(t)
 	nextYear := time.Now().Year() + 1
@@ -169,8 +169,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestValues creates vehicles and bookings from valid values that are written in
-// another way.
+// TestValues creates vehicles and bookings from valid values in unusual spellings.
 func TestValues(t *testing.T) {
 	f := newFixture(t)
 	for name, c := range map[string]struct{ body, want string }{
@@ -304,7 +303,7 @@ func TestLargeBodies(t *testing.T) {
 	clients.Wait()
 }
 
-// TestLists asks for lists with each of the parameters.
+// TestLists gets lists with each of the parameters.
 func TestLists(t *testing.T) {
 	s := newShop(t)
 	me, other := s.owner("shop"), s.owner("other")
@@ -409,7 +408,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 
-	// The links lead to every row, once.
+	// By following the links, a client gets every row once.
 	for _, path := range []string{"/bookings/?limit=4", "/bookings/?limit=1&from=2025-03-02", "/vehicles?limit=2"} {
 		var got []string
 		for next := path; next != ""; {
@@ -446,7 +445,7 @@ func (a answer) next(t testing.TB, path string) string {
 	return path + "?" + query
 }
 
-// TestPaths asks for paths of routes and for other paths.
+// TestPaths sends requests to paths of routes and to other paths.
 func TestPaths(t *testing.T) {
 	f := newFixture(t)
 	for path, want := range map[string]answer{
@@ -501,8 +500,8 @@ func TestClosedRegistration(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	// Every header is allowed, in any order and case. Without a question for headers,
-	// the answer names those that every page needs.
+	// Every header is allowed, in any order and case. If the preflight lists no headers,
+	// the answer lists those that every page needs.
 	for asked, want := range map[string]string{
 		"Content-Type, Authorization":                         "Content-Type, Authorization",
 		"authorization,if-match,traceparent,x-requested-with": "authorization,if-match,traceparent,x-requested-with",
@@ -526,7 +525,7 @@ func TestCORS(t *testing.T) {
 		{"Access-Control-Request-Headers", "authorization,content-type"},
 	}
 	open := newShop(t)
-	narrow := newShopWith(t, server.Config{CORSOrigins: []string{"https://lahorecarrental.com"}})
+	limited := newShopWith(t, server.Config{CORSOrigins: []string{"https://lahorecarrental.com"}})
 	for _, c := range []struct {
 		shop   *shop
 		origin string
@@ -534,9 +533,9 @@ func TestCORS(t *testing.T) {
 	}{
 		{open, "https://lahorecarrental.com", "*"},
 		{open, "null", "*"},
-		{narrow, "https://lahorecarrental.com", "https://lahorecarrental.com"},
-		{narrow, "https://lahorecarrental.com.evil.example", ""},
-		{narrow, "http://lahorecarrental.com", ""},
+		{limited, "https://lahorecarrental.com", "https://lahorecarrental.com"},
+		{limited, "https://lahorecarrental.com.evil.example", ""},
+		{limited, "http://lahorecarrental.com", ""},
 	} {
 		preflight[0].value = c.origin
 		a := c.shop.send("OPTIONS", "/bookings/1/", "", nil, preflight...)
@@ -554,7 +553,7 @@ func TestCORS(t *testing.T) {
 			check("Access-Control-Allow-Headers", "authorization,content-type")
 		}
 		credentials := ""
-		if c.want == c.origin { // a browser refuses them with the origin *
+		if c.want == c.origin { // with the origin *, a browser refuses credentials
 			credentials = "true"
 		}
 		check("Access-Control-Allow-Credentials", credentials)
@@ -566,7 +565,7 @@ func TestCORS(t *testing.T) {
 			check("Access-Control-Expose-Headers", "Link, Retry-After, ETag, X-Total-Count, X-Request-Id")
 		}
 		check("Access-Control-Allow-Credentials", credentials)
-		if vary := strings.Join(a.header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") || c.shop == narrow && !strings.Contains(vary, "Origin") {
+		if vary := strings.Join(a.header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") || c.shop == limited && !strings.Contains(vary, "Origin") {
 			t.Errorf("%s: got Vary %q", c.origin, vary)
 		}
 	}

@@ -30,7 +30,7 @@ type docsPage struct {
 	wrong []string        // complaints of the browser
 }
 
-// openDocs opens an address that leads to the page.
+// openDocs opens an address of the page, or one that redirects to it.
 func openDocs(t *testing.T, ctx context.Context, address string) *docsPage {
 	t.Helper()
 	p := &docsPage{t: t, ctx: ctx, hosts: map[string]bool{}}
@@ -89,8 +89,8 @@ func (p *docsPage) click(selector string) {
 	p.script(selector, "click")
 }
 
-// fill replaces the content of a field at once, as pasting does. Typing a token
-// takes long, because the page is rendered after each key.
+// fill replaces the content of a field at once, like a paste. Typing a token would take
+// long, because the browser renders the page after each key.
 func (p *docsPage) fill(selector, text string) {
 	p.t.Helper()
 	p.script(selector, "focus")
@@ -164,8 +164,8 @@ func (p *docsPage) wantDocumented(operation string, statuses ...string) {
 	}
 }
 
-// wantFit wants no element to be wider than the window, or to overlap the
-// element beside it in its row of a table.
+// wantFit fails if an element is wider than the window, or overlaps the element next to
+// it in its row of a table.
 func (p *docsPage) wantFit(width, height int64) {
 	p.t.Helper()
 	p.do(chromedp.EmulateViewport(width, height))
@@ -183,7 +183,7 @@ func (p *docsPage) wantFit(width, height int64) {
 	}
 }
 
-// wantQuiet wants no request to another host and no complaint of the browser's.
+// wantQuiet fails if another host got a request, or the browser has complained.
 func (p *docsPage) wantQuiet(host string) {
 	p.t.Helper()
 	p.mu.Lock()
@@ -197,7 +197,7 @@ func (p *docsPage) wantQuiet(host string) {
 }
 
 // TestDocsInBrowser registers, signs in and adds a vehicle by clicks on the page,
-// behind a proxy that serves it under a path. Nobody types a token.
+// behind a proxy that serves it below a path. The test types no token.
 func TestDocsInBrowser(t *testing.T) {
 	ctx := browser(t)
 	s := newShop(t)
@@ -219,7 +219,7 @@ func TestDocsInBrowser(t *testing.T) {
 	p.wantExecuted("Vehicles-listVehicles", "", "200", `"user": "user1"`)
 	p.wantExecuted("Bookings-listBookings", "", "200", `"start_date": "2025-08-20"`) // no date is filled in
 
-	// Each operation documents its own errors alone.
+	// Each operation shows only its own errors.
 	p.wantDocumented("Users-login", "200", "400", "401")
 	p.wantDocumented("Bookings-createBooking", "201", "400", "403", "409")
 	p.wantDocumented("Bookings-listBookings", "200", "400")
@@ -243,7 +243,7 @@ func TestDocsInBrowser(t *testing.T) {
 	p.wantQuiet(proxy.URL)
 }
 
-// TestDocsAuthorize enters a token by hand, and leaves it again.
+// TestDocsAuthorize enters a token by hand, and removes it again.
 func TestDocsAuthorize(t *testing.T) {
 	ctx := browser(t)
 	s := newShop(t)

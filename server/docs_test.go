@@ -92,7 +92,7 @@ func TestDocs(t *testing.T) {
 	s.send("POST", "/docs/", "", nil).want(t, 405, `{"detail":"Method \"POST\" not allowed."}`)
 }
 
-// wantEmpty wants that status and no body.
+// wantEmpty checks that the answer has that status and no body.
 func (a answer) wantEmpty(t testing.TB, status int) {
 	t.Helper()
 	if a.status != status || a.body != "" {
@@ -100,8 +100,8 @@ func (a answer) wantEmpty(t testing.TB, status int) {
 	}
 }
 
-// TestWayToDocs leads browsers to the page, from the root, from its path without
-// the slash, and from /swagger/ and /redoc/, below any prefix of a proxy's.
+// TestWayToDocs checks the redirects of browsers to the page: from the root, from its path
+// without the slash, and from /swagger/ and /redoc/, below any prefix of a proxy.
 func TestWayToDocs(t *testing.T) {
 	s := newShop(t)
 	target, err := url.Parse(s.url)

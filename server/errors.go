@@ -18,7 +18,7 @@ import (
 type apiError struct {
 	status int
 	body   any
-	cause  error // for the log; nil when the answer says everything
+	cause  error // for the log; nil if the body has everything
 
 	retryAfter int // seconds, with 429
 }
@@ -63,7 +63,7 @@ type (
 // answer.
 const statusClientGone = 499
 
-// detail is an error whose body is one sentence.
+// detail returns an error whose body is one sentence.
 func detail(status int, format string, args ...any) *apiError {
 	return &apiError{status: status, body: detailBody{fmt.Sprintf(format, args...)}}
 }
@@ -74,7 +74,7 @@ func methodNotAllowed(method string) *apiError {
 	return detail(http.StatusMethodNotAllowed, "Method %q not allowed.", method)
 }
 
-// throttled is the answer to a client that has to wait.
+// throttled returns the answer to a client that has to wait.
 func throttled(wait time.Duration) *apiError {
 	seconds := int(math.Ceil(wait.Seconds()))
 	plural := "s"
@@ -86,7 +86,7 @@ func throttled(wait time.Duration) *apiError {
 	return e
 }
 
-// fail answers with err. A text that is not written for users goes only to the log.
+// fail answers with err. A text that was not written for users goes only to the log.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
 	if x.status != 0 { // too late for another answer; the client must see that this one is cut off
@@ -157,7 +157,7 @@ func toAPIError(err error) *apiError {
 	return nil
 }
 
-// kinds are the answers to each kind of db.Error.
+// kinds has the answer for each kind of db.Error.
 var kinds = []struct {
 	err    error
 	answer func(*db.Error) *apiError

@@ -13,7 +13,8 @@ import (
 	"onenow/server/limit"
 )
 
-// TestErrorsHaveAnswers has each kind of error answered with its status and body.
+// TestErrorsHaveAnswers checks the status and the body of the answer to each kind of
+// error.
 func TestErrorsHaveAnswers(t *testing.T) {
 	refusal := func(kind error) error { return &db.Error{Kind: kind, Message: "text", Field: "plate"} }
 	for name, c := range map[string]struct {

@@ -66,15 +66,14 @@ func exampleShop(t *testing.T, example string) (s *shop, me tokens) {
 	return s, me
 }
 
-// exampleQueries are the queries of an example's GET, if it has any but the
-// empty one.
+// exampleQueries has the queries of an example's GET. An example that is not in the map
+// has the empty query.
 var exampleQueries = map[string][]string{
 	"listBookings/one": {"", "?from=2025-07-20&to=2025-07-25"},
 }
 
-// otherExamples are examples of answers without a request in the description,
-// with a function that gets the answer. Requests that break their own schema
-// are here.
+// otherExamples has examples of answers that have no request in the description, with a
+// function that gets the answer. Requests that do not match their schema are here.
 var otherExamples = map[string]func(s *shop, me string) answer{
 	"register/closed": func(s *shop, _ string) answer {
 		return newShopWith(s.t, server.Config{RegistrationClosed: true}).send("POST", "/register/", "", "{}")
@@ -174,13 +173,13 @@ func (s *shop) broken(path string, damage func(file string) error) answer {
 		s.t.Fatal(err)
 	}
 	a := s.roundTrip(req)
-	s.checkDescribed(req, a) // s.do would refuse a 500
+	s.checkDescribed(req, a) // s.do would fail because of the 500
 	return a
 }
 
-// TestExamples sends each example of a request in openapi.yaml, a valid one as
-// each type of body, and wants the answer that is the example of the same name.
-// The server gives each answer there.
+// TestExamples sends each example of a request in openapi.yaml. It sends a valid one as
+// each type of body. It wants the answer that is the example of the same name, and checks
+// that the server gives each of the answers.
 func TestExamples(t *testing.T) {
 	var doc exampleDoc
 	newShop(t).send("GET", "/openapi.json", "", nil).in(t, &doc)
@@ -275,7 +274,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// inlineExample returns an example of an answer that an operation has of its own.
+// inlineExample returns an example of an answer that is described in an operation itself.
 func inlineExample(t *testing.T, doc exampleDoc, operationID, name string) (status string, value json.RawMessage) {
 	t.Helper()
 	for _, item := range doc.Paths {
@@ -295,8 +294,8 @@ func inlineExample(t *testing.T, doc exampleDoc, operationID, name string) (stat
 	return "", nil
 }
 
-// wantExample wants an answer that is the example, down to the order of its
-// fields. Tokens and request ids differ.
+// wantExample checks that an answer is the example, including the order of its fields.
+// Tokens and request ids may differ.
 func (a answer) wantExample(t *testing.T, status string, example json.RawMessage) {
 	t.Helper()
 	want := string(example)

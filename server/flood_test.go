@@ -15,10 +15,10 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestFloods has many guests send at once the requests that take most memory, and
-// read no more than the head of the answer, or not finish their requests. The
-// heap of the whole process, these clients' buffers included, stays small.
-// ONENOW_FLOOD=1000 has more of them ask for files.
+// TestFloods lets many guests send, at once, the requests that take the most memory. The
+// guests read only the head of the answer, or do not finish their requests. The heap of
+// the whole process stays small, including the buffers of these clients.
+// ONENOW_FLOOD=1000 has more clients ask for files.
 func TestFloods(t *testing.T) {
 	flood := dbtest.Scale(t, "ONENOW_FLOOD", 200)
 	megabyte := strings.Repeat("x", 1<<20-100)

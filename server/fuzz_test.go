@@ -14,7 +14,7 @@ import (
 	"onenow/server"
 )
 
-// fuzzer is a server that is called without a network, which is cheap. It has a
+// fuzzer is a server that the test calls without a network, which is fast. It has a
 // signed-in user, who owns vehicle 1 and booking 1.
 type fuzzer struct {
 	handler http.Handler
@@ -34,8 +34,8 @@ func newFuzzer(f *testing.F) *fuzzer {
 	return z
 }
 
-// check sends a request. Whatever the request is, the server must not panic, and the
-// answer must be JSON, as openapi.yaml describes it, and no 5xx.
+// check sends a request. For any request, the server must not panic, and the answer must
+// be JSON that openapi.yaml describes, and not a 5xx.
 func (z *fuzzer) check(t *testing.T, req *http.Request) {
 	t.Helper()
 	if req.Header.Get("Authorization") == "" {
@@ -144,7 +144,7 @@ func FuzzAuthorization(f *testing.F) {
 	z := newFuzzer(f)
 	var once sync.Once
 	f.Fuzz(func(t *testing.T, value string) {
-		once.Do(func() { // once, because a token takes time
+		once.Do(func() { // once, because making a token takes time
 			for i := range len(z.token) {
 				req := httptest.NewRequest("GET", "/me/", nil)
 				req.Header.Set("Authorization", "Bearer "+z.token[:i]+strings.ToUpper(z.token[i:]))

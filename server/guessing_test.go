@@ -10,7 +10,7 @@ import (
 	"onenow/server"
 )
 
-// from is the header in which a trusted proxy names a client's address.
+// from returns the header in which a trusted proxy sends a client's address.
 func from(address string) header { return header{"X-Forwarded-For", address} }
 
 func newProxiedShop(t testing.TB) *shop {
@@ -44,7 +44,7 @@ func TestGuessing(t *testing.T) {
 	s.clock.advance(time.Minute)
 	login("pass123", "203.0.113.8").want(t, 200, "")
 
-	// It makes no difference whether a user of that name exists.
+	// The answer is the same whether or not a user of that name exists.
 	nobody := func() int {
 		return s.send("POST", "/login/", "", `{"username":"nobody","password":"x"}`, from("198.51.100.200")).status
 	}
@@ -136,7 +136,7 @@ func TestRegistrationIsLimited(t *testing.T) {
 	register("203.0.113.7").want(t, 400, "")
 }
 
-// TestForwardedScheme wants links with the scheme that the trusted proxy names.
+// TestForwardedScheme wants links with the scheme that the trusted proxy sends.
 func TestForwardedScheme(t *testing.T) {
 	for _, c := range []struct {
 		shop *shop
@@ -149,8 +149,8 @@ func TestForwardedScheme(t *testing.T) {
 	}
 }
 
-// TestForwardedPrefix wants links below the prefix that the trusted proxy names, if it
-// is one.
+// TestForwardedPrefix wants links below the prefix that the trusted proxy sends, if the
+// prefix is valid.
 func TestForwardedPrefix(t *testing.T) {
 	trusting, other := newProxiedShop(t), newShop(t)
 	for prefix, want := range map[string]string{
@@ -180,8 +180,8 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
-// TestGuessingSpelledApart guesses at the password of one user, with other invisible
-// characters in the name each time: the user has one limit.
+// TestGuessingSpelledApart guesses at the password of one user, with different invisible
+// characters in the name each time: all spellings share one limit.
 func TestGuessingSpelledApart(t *testing.T) {
 	s := newProxiedShop(t)
 	s.user("shop")

@@ -39,8 +39,8 @@ func TestImportedUsers(t *testing.T) {
 	}
 }
 
-// BenchmarkRefusedSignIn has sign-ins refused while one user still has a hash of
-// Django's. The time must not show whether the user exists or which hash they have.
+// BenchmarkRefusedSignIn sends wrong passwords while one user still has a hash from
+// Django. The time must not show whether the user exists or which hash the user has.
 func BenchmarkRefusedSignIn(b *testing.B) {
 	s := &shop{t: b, db: dbtest.New(b)}
 	s.url = start(b, server.Config{DB: s.db})

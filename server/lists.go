@@ -12,11 +12,11 @@ import (
 	"onenow/server/body"
 )
 
-// A list of up to smallList rows, which is a few hundred kilobytes, is read and
-// sent at once. A longer list is sent while it is read, largePart rows at a time,
-// and each part is a snapshot of its own. So a slow client holds neither the
-// database nor much memory. Only largeLists long lists are sent at a time. A
-// client has pieceTimeout to receive each piece.
+// A list of up to smallList rows, a few hundred kilobytes, is read as a whole and then
+// sent. A longer list is sent while it is read, largePart rows at a time, and each part
+// is a snapshot of its own. So a slow client occupies neither the database nor much
+// memory. At most largeLists long lists are sent at the same time. A client has
+// pieceTimeout to receive each piece.
 const (
 	smallList  = 3000
 	largePart  = 32768 // about 3 MB
@@ -26,17 +26,17 @@ const (
 
 var pieceTimeout = writeTimeout // the tests shorten it
 
-// list is a collection: the rows behind the one with the id after, limit of them, or
-// all if limit is 0.
+// list is the answer to a GET of a collection: the rows that follow the row with the id
+// after, at most limit rows, or all of them if limit is 0.
 type list[T any] struct {
 	after *int64
 	limit int
 	id    func(T) int64
 	read  func(after *int64, limit int) ([]T, error) // up to limit rows
-	count func() (int, error)                        // counts the rows on all pages; nil if the client does not ask for it
+	count func() (int, error)                        // returns the number of rows on all pages; nil if the client does not want it
 }
 
-// write answers with l, and with a link to the next page when there is one.
+// write answers with l, and with a link to the next page if there is one.
 func (l list[T]) write(s *Server, w http.ResponseWriter, r *http.Request) error {
 	if l.count != nil {
 		n, err := l.count()
@@ -45,7 +45,7 @@ func (l list[T]) write(s *Server, w http.ResponseWriter, r *http.Request) error 
 		}
 		w.Header().Set("X-Total-Count", strconv.Itoa(n))
 	}
-	rows, err := l.read(l.after, cmp.Or(l.limit, smallList)+1) // one more shows whether more follow
+	rows, err := l.read(l.after, cmp.Or(l.limit, smallList)+1) // one row more shows whether there is a next page
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,9 @@ func (l list[T]) write(s *Server, w http.ResponseWriter, r *http.Request) error 
 	return writeJSON(w, http.StatusOK, rows)
 }
 
-// nextPage is a Link header (RFC 8288) to the page after a row's id. It is relative,
-// so that it holds below the prefix of any proxy.
+// nextPage returns a Link header (RFC 8288) with the address of the page that follows the
+// row with the id after. The address is relative, so that it works below any prefix of a
+// proxy.
 func nextPage(r *http.Request, after int64) string {
 	return "<?" + body.ParseQuery(r).With("after", strconv.FormatInt(after, 10)) + `>; rel="next"`
 }
@@ -68,13 +69,13 @@ func nextPage(r *http.Request, after int64) string {
 // stream sends all rows, in parts.
 func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error {
 	zip := body.AcceptsGzip(r)
-	if revision, ok := s.db.Revision(); ok { // before a row is read
+	if revision, ok := s.db.Revision(); ok { // before the first row is read
 		tag := tagOf(fmt.Append(nil, s.run, revision, exchangeOf(r).by, r.RequestURI))
 		mark := ""
 		if zip {
 			mark = zippedMark
 		}
-		w.Header().Set("ETag", `W/"`+tag+mark+`"`) // weak: the body is not compared
+		w.Header().Set("ETag", `W/"`+tag+mark+`"`) // weak, because it does not depend on the bytes of the body
 		if matchesTag(r.Header["If-None-Match"], tag, true) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
@@ -104,15 +105,15 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	enc := newEncoder(&text)
-	between := byte('[')
+	separator := byte('[')
 	for {
 		rows, err := l.read(l.after, largePart)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			text.WriteByte(between)
-			between = ','
+			text.WriteByte(separator)
+			separator = ','
 			if err := enc.Encode(row); err != nil {
 				return err
 			}
@@ -129,12 +130,12 @@ func (l list[T]) stream(s *Server, w http.ResponseWriter, r *http.Request) error
 		last := l.id(rows[len(rows)-1])
 		l.after = &last
 	}
-	if between == '[' { // the rows have been deleted meanwhile
-		text.WriteByte(between)
+	if separator == '[' { // the rows have been deleted meanwhile
+		text.WriteByte(separator)
 	}
 	text.WriteByte(']')
 	if err := send(); err != nil {
 		return err
 	}
-	return end() // not after an error: a client must not take a part for the whole
+	return end() // not after an error: a client must not mistake a part for the whole list
 }

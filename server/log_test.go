@@ -11,20 +11,20 @@ import (
 	"onenow/server"
 )
 
-// logBook keeps the log.
-type logBook struct {
+// logBuffer stores the log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (b *logBook) Write(p []byte) (int, error) {
+func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.Write(p)
 }
 
 // lines returns the lines of the log so far, each of which is a JSON object.
-func (b *logBook) lines(t testing.TB) []map[string]any {
+func (b *logBuffer) lines(t testing.TB) []map[string]any {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -39,10 +39,10 @@ func (b *logBook) lines(t testing.TB) []map[string]any {
 	return all
 }
 
-// TestLog wants one line per request, and no secret in the log.
+// TestLog checks that the log has one line per request, and no secret.
 func TestLog(t *testing.T) {
-	book := &logBook{}
-	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewJSONHandler(book, nil)), CORSOrigins: []string{"https://a.example"}})
+	buffer := &logBuffer{}
+	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewJSONHandler(buffer, nil)), CORSOrigins: []string{"https://a.example"}})
 	me := s.owner("shop")
 	s.vehicle(me, "SECRET-PLATE")
 	s.send("GET", "/bookings/?from=SECRET-QUERY", me, nil)
@@ -61,7 +61,7 @@ func TestLog(t *testing.T) {
 
 	proxy := 0
 	requests, refused := 0, 0
-	for _, e := range book.lines(t) {
+	for _, e := range buffer.lines(t) {
 		switch e["msg"] {
 		case "request":
 			requests++
@@ -91,27 +91,27 @@ func TestLog(t *testing.T) {
 		t.Errorf("%d requests, %d refused origins and %d proxies are logged, want 14, 1 and 1", requests, refused, proxy)
 	}
 	for _, secret := range []string{"SECRET", "pass123", me} {
-		if strings.Contains(book.text.String(), secret) {
-			t.Errorf("the log has %q:\n%s", secret, &book.text)
+		if strings.Contains(buffer.text.String(), secret) {
+			t.Errorf("the log has %q:\n%s", secret, &buffer.text)
 		}
 	}
 }
 
-// TestTextLogIsNotForged sends a line break in every way in which a client can.
+// TestTextLogIsNotForged sends a line break in every part of a request that can have one.
 func TestTextLogIsNotForged(t *testing.T) {
-	book := &logBook{}
-	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewTextHandler(book, nil)), CORSOrigins: []string{"https://a.example"}})
+	buffer := &logBuffer{}
+	s := newShopWith(t, server.Config{Logger: slog.New(slog.NewTextHandler(buffer, nil)), CORSOrigins: []string{"https://a.example"}})
 	s.send("GET", "/", "", nil, header{"Origin", "https://b.example level=ERROR msg=forged"})
 	s.raw("GET /a%0Alevel=ERROR HTTP/1.1\r\nHost: x\r\n\r\n")
 	s.raw("FORGED%0A / HTTP/1.1\r\nHost: x\r\n\r\n")
-	for line := range strings.Lines(book.text.String()) {
+	for line := range strings.Lines(buffer.text.String()) {
 		if !strings.HasPrefix(line, "time=") || strings.Contains(line, " level=ERROR") && !strings.Contains(line, `"`) {
 			t.Errorf("got line %q", line)
 		}
 	}
 }
 
-// TestHeaders wants the headers that every answer has.
+// TestHeaders checks the headers that every answer has.
 func TestHeaders(t *testing.T) {
 	s := newShop(t)
 	for _, path := range []string{"/", "/login/", "/vehicles/", "/nowhere"} {

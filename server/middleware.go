@@ -25,8 +25,8 @@ func (s *Server) middleware(routes http.Handler, origins []string) http.Handler 
 	return s.observe(s.allowOrigins(origins, routes))
 }
 
-// isPreflight reports whether a browser asks whether a page of another origin may
-// send a request: https://fetch.spec.whatwg.org/#cors-preflight-request
+// isPreflight reports whether r is a preflight request, with which a browser asks whether
+// a page of another origin may send a request: https://fetch.spec.whatwg.org/#cors-preflight-request
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
@@ -35,18 +35,18 @@ func isPreflight(r *http.Request) bool {
 const exposedHeaders = "Link, Retry-After, ETag, X-Total-Count, X-Request-Id"
 
 // allowOrigins lets pages of other origins use the API (CORS). Tokens travel in a
-// header, never in a cookie, so that a page of any origin gets only what its user
-// has given it a token for.
+// header, never in a cookie, so that a page can use only a token that its user has given
+// to that page.
 func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler {
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 	headers := []string{"Authorization", "Content-Type"}
 	c := cors.New(cors.Options{
 		AllowedOrigins:     origins, // none means any
 		AllowedMethods:     methods,
-		AllowedHeaders:     []string{"*"}, // every header that is asked for: frameworks and tracing libraries add their own
+		AllowedHeaders:     []string{"*"}, // any header: frameworks and tracing libraries add their own
 		ExposedHeaders:     strings.Split(exposedHeaders, ", "),
-		AllowCredentials:   len(origins) > 0,                // frameworks send credentials without need; browsers refuse them where any origin is allowed
-		MaxAge:             int((24 * time.Hour).Seconds()), // browsers cap it lower
+		AllowCredentials:   len(origins) > 0,                // some frameworks always send credentials; browsers refuse them if any origin is allowed
+		MaxAge:             int((24 * time.Hour).Seconds()), // browsers use less
 		OptionsPassthrough: true,                            // the route adds Allow and the 204
 	})
 	return c.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,8 +54,8 @@ func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler 
 			w.Header().Set("Access-Control-Expose-Headers", exposedHeaders) // cors would write Etag
 		}
 		if h := w.Header(); h.Get("Access-Control-Allow-Methods") != "" {
-			// cors names only the method and the headers of this request. With all
-			// of them, the browser does not ask again.
+			// cors lists only the method and the headers of this request. If the answer
+			// lists all of them, the browser needs no second preflight.
 			h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 			if h.Get("Access-Control-Allow-Headers") == "" {
 				h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
@@ -67,12 +67,12 @@ func (s *Server) allowOrigins(origins []string, next http.Handler) http.Handler 
 	}))
 }
 
-// maxRefused is how many refused origins are logged at most.
+// maxRefused is the greatest number of refused origins in the log.
 const maxRefused = 100
 
 // noteRefused logs a refused origin, once.
 func (s *Server) noteRefused(origin string) {
-	if !ValidOrigin(origin) { // the flag would not take it
+	if !ValidOrigin(origin) { // --cors-origin would refuse it
 		return
 	}
 	s.refusedMu.Lock()
@@ -93,9 +93,9 @@ func ValidOrigin(o string) bool {
 }
 
 // noteProxy logs, once, that a connection seems to come from a proxy that is not
-// trusted: all clients of the proxy share one rate limit then. It looks at the
-// other end of the connection and never at an address in a header, because whoever
-// trusts the address of a client lets that client forge its own.
+// trusted. All clients of such a proxy share one rate limit. noteProxy names the address
+// at the other end of the connection, and never an address in a header: that may be the
+// address of a client, and a client that is trusted like a proxy can forge its address.
 func (s *Server) noteProxy(r *http.Request) {
 	peer := remote(r)
 	if (peer.IsLoopback() || peer.IsPrivate()) && r.Header.Get("X-Forwarded-For") != "" && !s.proxies.trust(peer) {
@@ -105,8 +105,8 @@ func (s *Server) noteProxy(r *http.Request) {
 	}
 }
 
-// exchange is one request with its answer. It holds what the middleware and the
-// handler find out about them, for each other and for the log.
+// exchange is one request with its answer. In it, the middleware and the handlers store
+// facts about both for each other and for the log.
 type exchange struct {
 	http.ResponseWriter
 	id     string
@@ -116,7 +116,7 @@ type exchange struct {
 	by     *db.Principal // the signed-in user; nil for a guest
 	status int           // 0 until the header is written
 	bytes  int64
-	cause  error // why the answer is an error; only for the log
+	cause  error // the reason for an error; only for the log
 	broken bool  // whether the answer stopped halfway
 
 	releaseBody func() // nil if no body was read
@@ -141,7 +141,8 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// readBody reads r's body, which counts as in memory until r is answered.
+// readBody reads r's body. A large body counts toward the limit of large bodies until r
+// has been answered.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (fields body.Body, err error) {
 	fields, exchangeOf(r).releaseBody, err = s.bodies.Read(w, r)
 	return fields, err
@@ -183,24 +184,24 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// everyAnswer are the headers of every answer. All answers share the values: with
-// Header.Set, each value would be an allocation for each request.
-var everyAnswer = []struct {
+// commonHeaders are the headers of every answer. All answers share the values, because
+// Header.Set would allocate each value for each request.
+var commonHeaders = []struct {
 	name  string // in the canonical form
 	value []string
 }{
-	{"X-Content-Type-Options", []string{"nosniff"}}, // JSON is not a page
-	{"X-Frame-Options", []string{"DENY"}},           // and belongs in no frame
-	{"Referrer-Policy", []string{"no-referrer"}},    // its links tell no other site of it
-	{"Cache-Control", []string{"no-store"}},         // it belongs to one user, or is a token
+	{"X-Content-Type-Options", []string{"nosniff"}}, // browsers must not show JSON as a page
+	{"X-Frame-Options", []string{"DENY"}},           // no page may show an answer in a frame
+	{"Referrer-Policy", []string{"no-referrer"}},    // links send no other site the address
+	{"Cache-Control", []string{"no-store"}},         // an answer belongs to one user, or is a token
 	{"Vary", []string{"Accept-Encoding"}},           // long answers are compressed
 }
 
 // setHeaders sets the headers of every answer.
 func setHeaders(h http.Header, r *http.Request, id string) {
 	h["X-Request-Id"] = []string{id}
-	for _, e := range everyAnswer {
-		h[e.name] = e.value
+	for _, c := range commonHeaders {
+		h[c.name] = c.value
 	}
 	if r.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // RFC 6797: a year of HTTPS only
@@ -209,16 +210,17 @@ func setHeaders(h http.Header, r *http.Request, id string) {
 
 // closeAfterChunks makes the server close the connection after a chunked request.
 // A request with both Transfer-Encoding and Content-Length may end at one place
-// for a proxy and at another for us, so that what a client hides in its body
-// becomes the next client's request. net/http ignores that Content-Length, and no
-// request follows on the connection (RFC 9112, section 6.1).
+// for a proxy and at another for us. Then a request that a client hides in its body
+// would become the next client's request. net/http ignores that Content-Length, and
+// closing the connection prevents a further request on it (RFC 9112, section 6.1).
 func closeAfterChunks(w http.ResponseWriter, r *http.Request) {
 	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 }
 
-// newRequestID returns 16 hexadecimal digits by which an answer is found in the log.
+// newRequestID returns 16 hexadecimal digits. They are in the answer and in its line in
+// the log.
 func newRequestID() string {
 	var b [8]byte
 	for i, n := 0, rand.Uint64(); i < len(b); i, n = i+1, n>>8 {

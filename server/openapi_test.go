@@ -29,7 +29,7 @@ type description struct {
 	noBody validator.Validator // for answers to HEAD
 }
 
-// general is a path for the tests alone. It has the answers that every path may
+// general is a path that only the tests use. It has the answers that every path may
 // give.
 const general = `
   /general:
@@ -88,7 +88,7 @@ func (d *description) path(p string) (string, *v3.PathItem) {
 	return "", nil
 }
 
-// operation returns the description of a method. HEAD has GET's.
+// operation returns the description of a method. HEAD has the description of GET.
 func operation(item *v3.PathItem, method string) *v3.Operation {
 	if item == nil {
 		return nil
@@ -99,8 +99,8 @@ func operation(item *v3.PathItem, method string) *v3.Operation {
 	return item.GetOperations().GetOrZero(strings.ToLower(method))
 }
 
-// check returns how an answer differs from the description, and, if the request
-// succeeded, how the request does.
+// check returns an error if an answer differs from the description, or if the request
+// succeeded and differs from the description.
 func (d *description) check(req *http.Request, a answer, loose bool) error {
 	r := req.Clone(req.Context())
 	p, item := d.path(req.URL.EscapedPath())
@@ -171,10 +171,10 @@ func (s *shop) checkDescribed(req *http.Request, a answer) {
 	}
 }
 
-// TestNames wants names in openapi.yaml that client generators can use as they
-// are: each stands for one component, shadows no type of the languages, and is
-// no name that a generator makes of an operation's, such as LoginErrors of
-// login. Each component is used.
+// TestNames checks that client generators can use the names in openapi.yaml unchanged:
+// each name has one component, hides no type of the languages, and is not a name that a
+// generator makes from an operation's name, such as LoginErrors from login. Each
+// component is used.
 func TestNames(t *testing.T) {
 	d, err := described()
 	if err != nil {
@@ -217,7 +217,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestDescription is OpenAPI 3.1, and the same as YAML and JSON.
+// TestDescription checks that the description is OpenAPI 3.1, and the same in YAML and
+// JSON.
 func TestDescription(t *testing.T) {
 	d, err := described()
 	if err != nil {

@@ -14,8 +14,8 @@ type pagedBooking struct {
 	start       string
 }
 
-// TestOrdering asks for bookings in each order, whole and in pages of each length. The
-// links lead to every row, once. Many bookings start on the same day.
+// TestOrdering gets bookings in each order, as a whole list and in pages of each length.
+// By following the links, it gets every row once. Many bookings start on the same day.
 func TestOrdering(t *testing.T) {
 	s := newShop(t)
 	me, other := s.owner("shop"), s.owner("other")
@@ -103,7 +103,7 @@ func TestOrdering(t *testing.T) {
 	}
 }
 
-// TestOrderingVehicles asks for vehicles in both orders, in pages.
+// TestOrderingVehicles gets vehicles in both orders, in pages.
 func TestOrderingVehicles(t *testing.T) {
 	s := newShop(t)
 	me := s.owner("shop")
@@ -138,8 +138,9 @@ func TestOrderingVehicles(t *testing.T) {
 	}
 }
 
-// TestAfterDeleted goes on from a booking that has been deleted, or is another user's.
-// By id that works. By start nobody knows where it was.
+// TestAfterDeleted gets the page after a booking that has been deleted, or is another
+// user's. In the order of ids, this works. In the order of starts, it cannot work, because
+// the start of the booking is not known.
 func TestAfterDeleted(t *testing.T) {
 	f := newFixture(t)
 	for i := range 3 {
@@ -173,7 +174,7 @@ func TestAfterDeleted(t *testing.T) {
 	}
 }
 
-// TestMalformedListParameters wants every parameter at fault in the answer.
+// TestMalformedListParameters checks that the answer has every parameter at fault.
 func TestMalformedListParameters(t *testing.T) {
 	f := newFixture(t)
 	choice := func(value string) string { return `{"ordering":["\"` + value + `\" is not a valid choice."]}` }
@@ -208,7 +209,8 @@ func TestMalformedListParameters(t *testing.T) {
 	}
 }
 
-// TestTotalCount counts what the filters keep, whatever page is asked for.
+// TestTotalCount checks that the number is that of all rows that the filters keep, for any
+// page.
 func TestTotalCount(t *testing.T) {
 	f := newFixture(t)
 	for i := range 6 {
@@ -297,7 +299,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", q, got, want)
 		}
 	}
-	// It goes together with all else.
+	// A search may be combined with all other parameters.
 	s.booking(me, 1, "2025-03-01", "2025-03-05")
 	if got := s.send("GET", "/vehicles/?q=le&available_from=2025-03-01&available_to=2025-03-02", me, nil).ids(t); got != "[2]" {
 		t.Errorf("got %s, want [2]", got)

@@ -13,7 +13,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// TestPanic has a handler panic: the answer is a 500 with an id but without the cause,
+// TestPanic lets a handler panic: the answer is a 500 with an id but without the cause,
 // and the log has the cause with the id.
 func TestPanic(t *testing.T) {
 	var logged bytes.Buffer

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// proxies are the networks of the trusted proxies: their headers say where a
-// request comes from.
+// proxies are the networks of the trusted proxies. Their headers have the addresses of
+// the clients.
 type proxies []netip.Prefix
 
 // trust reports whether a is the address of a trusted proxy.
@@ -22,7 +22,7 @@ func (p proxies) trust(a netip.Addr) bool {
 	return false
 }
 
-// client returns the address that r comes from, and whether it came over HTTPS.
+// client returns the address of r's client, and whether r came over HTTPS.
 // Each proxy adds an address at the right end of X-Forwarded-For. Read from there,
 // the first address that does not belong to a trusted proxy is the client's.
 // Anybody may have written the addresses to the left of it.
@@ -45,7 +45,7 @@ func (p proxies) client(r *http.Request) (from netip.Addr, https bool) {
 	return from, https
 }
 
-// forwardedPrefix is what a path prefix may be.
+// forwardedPrefix matches a valid X-Forwarded-Prefix.
 var forwardedPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 // prefix returns the path below which a trusted proxy serves us, or "".
@@ -57,7 +57,7 @@ func (p proxies) prefix(r *http.Request) string {
 	return prefix
 }
 
-// lastOf returns the last item of a list with commas.
+// lastOf returns the last item of a list that is separated by commas.
 func lastOf(list string) string {
 	return strings.TrimSpace(list[strings.LastIndex(list, ",")+1:])
 }
@@ -80,9 +80,8 @@ func parseHop(s string) (netip.Addr, error) {
 	return a.Unmap().WithZone(""), err
 }
 
-// network returns the key by which a client is limited: its address, or for IPv6
-// its /64 network, because every client of a provider has at least that many
-// addresses.
+// network returns the key of a client for the limiters: its address, or for IPv6 its
+// /64 network, because a provider gives every client at least a network of that size.
 func network(a netip.Addr) string {
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {

@@ -45,7 +45,8 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// TestProxyAdvice names only the other end of a connection as a proxy to trust.
+// TestProxyAdvice checks that the warning about a proxy names only the address at the other
+// end of a connection.
 func TestProxyAdvice(t *testing.T) {
 	for name, c := range map[string]struct {
 		remote, forwarded string

@@ -33,8 +33,8 @@ func newShopAt(t testing.TB) (s *shop, path string) {
 
 const elsewherePath = "ONENOW_TEST_ELSEWHERE"
 
-// TestElsewhere is not a test. It is the other process of the tests below: it runs each
-// line of its input as SQL and then prints a line.
+// TestElsewhere is not a test. It is the other process of the tests below. It runs each
+// line of its input as SQL, and then prints a line.
 func TestElsewhere(t *testing.T) {
 	path := os.Getenv(elsewherePath)
 	if path == "" {
@@ -116,8 +116,8 @@ func TestWrittenElsewhere(t *testing.T) {
 	}
 }
 
-// TestSignedOutElsewhere has another process end sign-ins: their tokens, which are
-// cached, are refused from then on.
+// TestSignedOutElsewhere lets another process end sign-ins: from then on, the server
+// refuses their tokens, which are in its cache.
 func TestSignedOutElsewhere(t *testing.T) {
 	s, path := newShopAt(t)
 	s.user("shop")
@@ -131,8 +131,8 @@ func TestSignedOutElsewhere(t *testing.T) {
 	}
 }
 
-// TestRenamedElsewhere has another process give a user another name: when one answer
-// has it, all later ones have it.
+// TestRenamedElsewhere lets another process give a user a new name: after the first answer
+// with the new name, all later answers have it.
 func TestRenamedElsewhere(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -152,8 +152,8 @@ func TestRenamedElsewhere(t *testing.T) {
 	}
 }
 
-// TestTriggersOfOthers has a shop refuse bookings by a trigger of its own: the server
-// does not take that for a clash of bookings.
+// TestTriggersOfOthers adds a trigger of a shop that refuses bookings: the server does not
+// mistake this for an overlap of bookings.
 func TestTriggersOfOthers(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -173,9 +173,9 @@ func TestTriggersOfOthers(t *testing.T) {
 	s.send("GET", "/bookings/", token, nil).want(t, 200, "[]")
 }
 
-// TestReadYourWrites has many clients write at once, while another process writes too.
-// Each client reads its own row after writing it, alone and in the list that all of
-// them read.
+// TestReadYourWrites lets many clients write at once, while another process writes too.
+// After each write, a client reads its own row, alone and in the list that all clients
+// read.
 func TestReadYourWrites(t *testing.T) {
 	s, path := newShopAt(t)
 	token := s.owner("shop")
@@ -219,8 +219,8 @@ func TestReadYourWrites(t *testing.T) {
 	}
 }
 
-// TestCachedApart asks for the same path as several users, from several hosts, and with
-// several methods and queries: no cached answer goes to a request that needs another.
+// TestCachedApart sends requests to the same path as several users, from several hosts, and
+// with several methods and queries: no request gets a cached answer of another request.
 func TestCachedApart(t *testing.T) {
 	s, _ := newShopAt(t)
 	ali, bea := s.owner("ali"), s.owner("bea")
@@ -265,7 +265,7 @@ func bookMany(t testing.TB, path string, n int) {
 		SELECT 1 + i %% 20, date('2020-01-01', (i / 20) || ' days'), date('2020-01-01', (i / 20 + 1) || ' days') FROM n`, n))
 }
 
-// TestLongLists reads lists that the server sends in parts, while other clients ask for
+// TestLongLists reads lists that the server sends in parts, while other clients request
 // such lists and do not read them.
 func TestLongLists(t *testing.T) {
 	s, path := newShopAt(t)

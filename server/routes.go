@@ -22,10 +22,10 @@ type method struct {
 // handler answers one request, or returns the error to answer with.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// access says who may use a route: it returns the error for everybody else.
+// access decides who may use a route. It returns nil, or the error for the client.
 type access func(*Server, *http.Request) error
 
-// anyone lets everybody in.
+// anyone is the access of routes that need no token.
 func anyone(*Server, *http.Request) error { return nil }
 
 // eachRoute calls route for each path of the API with its methods, apart from
@@ -36,7 +36,7 @@ func (s *Server) eachRoute(route func(path string, who access, m methods)) {
 	route("/api/token", anyone, methods{{"POST", s.login}}) // SimpleJWT's path for it
 	route("/api/token/refresh", anyone, methods{{"POST", s.refresh}})
 	route("/api/token/verify", anyone, methods{{"POST", s.verifyToken}})
-	route("/logout", anyone, methods{{"POST", s.logout}}) // of any user: the refresh token names the sign-in
+	route("/logout", anyone, methods{{"POST", s.logout}}) // no access token: the refresh token names the sign-in
 	route("/password/change", signedIn, methods{{"POST", s.changePassword}})
 	route("/me", signedIn, methods{{"GET", tagged(s.me)}})
 
@@ -82,7 +82,7 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// noPath answers where there is no route. A preflight gets 204 all the same, because a
+// noPath answers a request for a path without a route. A preflight gets 204 all the same, because a
 // browser hides the 404 of the request itself if its preflight is refused.
 func noPath(w http.ResponseWriter, r *http.Request) error {
 	if !isPreflight(r) {
@@ -173,7 +173,7 @@ func (s *Server) docs(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// pathID returns the id in r's path, or errPathNotFound when it is no number.
+// pathID returns the id in r's path, or errPathNotFound if it is not a number.
 func pathID(r *http.Request) (int64, error) {
 	id, ok := body.PathID(r.PathValue("id"))
 	if !ok {
@@ -182,8 +182,9 @@ func pathID(r *http.Request) (int64, error) {
 	return id, nil
 }
 
-// otherDocs leads to /docs/ from paths where the first implementation's framework
-// usually has such a page. They are not part of the API and have no description.
+// otherDocs redirects to /docs/ from the usual paths of such a page in projects with
+// Django REST framework. These paths are not part of the API, and openapi.yaml does not
+// describe them.
 func (s *Server) otherDocs(w http.ResponseWriter, r *http.Request) error {
 	location := "docs/" // relative, because a proxy may add a prefix
 	if strings.HasSuffix(r.URL.Path, "/") {

@@ -16,7 +16,7 @@ import (
 	"onenow/db/dbtest"
 )
 
-// sameUser is a server with one user, to whom several requests are sent at once.
+// sameUser is a server with one user, for whom clients send several requests at once.
 type sameUser struct {
 	*testing.T
 	*Server
@@ -66,7 +66,7 @@ func (s *sameUser) accessToken() string {
 }
 
 // atOnce sends n requests that all wait for the user's lock, and then lets them
-// go on. It returns how often each answer has come.
+// go on. It returns the number of times that each answer came.
 func (s *sameUser) atOnce(n int, post func() *httptest.ResponseRecorder) map[string]int {
 	s.Helper()
 	unlock, err := s.guard.Lock(s.Context(), "shop")
@@ -94,7 +94,7 @@ func (s *sameUser) atOnce(n int, post func() *httptest.ResponseRecorder) map[str
 	return answers
 }
 
-// TestSameUserSignsInAtOnce has an imported user sign in several times at once:
+// TestSameUserSignsInAtOnce lets an imported user sign in several times at once:
 // the first sign-in replaces the hash, and the others use the new one.
 func TestSameUserSignsInAtOnce(t *testing.T) {
 	s := newSameUser(t, dbtest.DjangoHash(t, "pass123", 1000))
@@ -104,8 +104,8 @@ func TestSameUserSignsInAtOnce(t *testing.T) {
 	}
 }
 
-// TestSamePasswordIsChangedAtOnce has several requests replace one password: one
-// of them does, and for the others the old password is wrong.
+// TestSamePasswordIsChangedAtOnce lets several requests replace one password: one of
+// them succeeds, and for the others the old password is wrong.
 func TestSamePasswordIsChangedAtOnce(t *testing.T) {
 	s := newSameUser(t, auth.Hash("pass123"))
 	token := s.accessToken()
@@ -117,7 +117,7 @@ func TestSamePasswordIsChangedAtOnce(t *testing.T) {
 	}
 }
 
-// TestHashReplacedElsewhere has another process replace the user's hash after a
+// TestHashReplacedElsewhere lets another process replace the user's hash after a
 // request has read it, and before the request verifies its password.
 func TestHashReplacedElsewhere(t *testing.T) {
 	const change = `{"old_password":"pass123","new_password":"new"}`
@@ -156,7 +156,8 @@ func TestHashReplacedElsewhere(t *testing.T) {
 	}
 }
 
-// TestAlwaysReplaced gives up when another process never stops replacing the hash.
+// TestAlwaysReplaced checks that the server gives up if another process never stops
+// replacing the hash.
 func TestAlwaysReplaced(t *testing.T) {
 	tries := 0
 	err := retryChanged(func() error { tries++; return &db.Error{Kind: db.ErrConflict} })
@@ -165,8 +166,8 @@ func TestAlwaysReplaced(t *testing.T) {
 	}
 }
 
-// TestClientLeavesTheQueue has a client go away while it waits for another one's
-// sign-in.
+// TestClientLeavesTheQueue lets a client go away while it waits for the sign-in of another
+// client.
 func TestClientLeavesTheQueue(t *testing.T) {
 	s := newSameUser(t, auth.Hash("pass123"))
 	unlock, err := s.guard.Lock(t.Context(), "shop")

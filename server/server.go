@@ -43,7 +43,7 @@ type Config struct {
 	Logger *slog.Logger // gets one line per request, and warnings for the owner; nil discards them
 
 	RegistrationClosed bool           // refuse POST /register/
-	KeepRefreshTokens  bool           // a refresh token that has been exchanged stays good for its day
+	KeepRefreshTokens  bool           // a refresh token works for its whole day, also after its exchange
 	CORSOrigins        []string       // origins whose pages may call the API; none means any
 	TrustedProxies     []netip.Prefix // networks whose X-Forwarded-For, -Proto and -Prefix headers are trusted; none means no network
 	MaxConnections     int            // of all listeners together; further connections wait; 0 means 1024
@@ -72,7 +72,7 @@ type Server struct {
 	answers  *cache[db.Revision, answerKey, *answer]
 	handler  http.Handler
 
-	run string // differs between runs of the program: a revision means something within one only
+	run string // a random text, because a revision identifies a state only within one run of the program
 
 	registrationClosed bool
 	keepRefreshTokens  bool
@@ -125,7 +125,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // HTTP.
 func (s *Server) httpServer(h http.Handler, config *tls.Config) *http.Server {
 	return &http.Server{
-		HTTP2: &http.HTTP2Config{ // a connection is one client
+		HTTP2: &http.HTTP2Config{ // a connection has one client, so little is enough
 			MaxConcurrentStreams:          32,
 			MaxReceiveBufferPerConnection: 128 << 10,
 			MaxReceiveBufferPerStream:     64 << 10,
@@ -166,8 +166,8 @@ func (s *Server) serve(ctx context.Context, srv *http.Server, l net.Listener) er
 	return nil
 }
 
-// serverLog writes the messages of net/http to the log, except about TLS handshakes
-// that fail: on the open internet, scanners cause them all day.
+// serverLog writes the messages of net/http to the log, except those about failed TLS
+// handshakes: on the open internet, scanners cause them all day.
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Write(line []byte) (int, error) {

@@ -30,7 +30,7 @@ type shop struct {
 	loose bool // see loosely
 }
 
-// clock is a clock that stands still until a test moves it on.
+// clock is a clock that stands still unless a test moves it on.
 type clock struct{ ahead atomic.Int64 }
 
 var began = time.Now()
@@ -99,7 +99,7 @@ type answer struct {
 // header is a header of a request, in addition to those that send sets.
 type header struct{ name, value string }
 
-// send sends one request. It sends a string as it stands, and any other body as JSON.
+// send sends one request. It sends a string unchanged, and any other body as JSON.
 // The Content-Type is JSON unless a header says otherwise.
 func (s *shop) send(method, path, token string, body any, headers ...header) answer {
 	s.t.Helper()
@@ -134,7 +134,7 @@ func (s *shop) send(method, path, token string, body any, headers ...header) ans
 	return s.do(req)
 }
 
-// do sends a request and wants the answer of a healthy server.
+// do sends a request and checks that the answer is one of a healthy server.
 func (s *shop) do(req *http.Request) answer {
 	s.t.Helper()
 	a := s.roundTrip(req)
@@ -167,7 +167,7 @@ func (s *shop) roundTrip(req *http.Request) answer {
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
 
-// checkShape checks what is true of every answer.
+// checkShape checks the rules that hold for every answer.
 func (s *shop) checkShape(req *http.Request, a answer) {
 	s.t.Helper()
 	what := req.Method + " " + req.URL.RequestURI()
@@ -203,7 +203,7 @@ func (s *shop) checkShape(req *http.Request, a answer) {
 	}
 }
 
-// want wants that status and, unless body is "", exactly that body.
+// want checks that the answer has that status and, unless body is "", exactly that body.
 func (a answer) want(t testing.TB, status int, body string) {
 	t.Helper()
 	if a.status != status || body != "" && a.body != body {
@@ -232,7 +232,7 @@ func hashOf(t testing.TB, password string) string {
 	return h
 }
 
-// tokens is the answer to a login.
+// tokens is the answer to a sign-in.
 type tokens struct{ Access, Refresh string }
 
 // user creates a user with the password pass123.

@@ -16,8 +16,8 @@ import (
 )
 
 // TestSoak keeps a server under mixed load, with clients that go away in the middle of
-// a request, and wants nothing to grow. It takes a second, or the duration in
-// ONENOW_SOAK.
+// a request. The numbers of goroutines and open files, and the heap, must not grow. The
+// test takes a second, or the duration in ONENOW_SOAK.
 func TestSoak(t *testing.T) {
 	length := time.Second
 	if text := os.Getenv("ONENOW_SOAK"); text != "" {

@@ -28,7 +28,7 @@ func (s *shop) dial() net.Conn {
 	return c
 }
 
-// raw sends text as it stands. It returns all answers until the server closes the
+// raw sends text unchanged. It returns all answers until the server closes the
 // connection or sends nothing for a moment.
 func (s *shop) raw(text string) []*http.Response {
 	s.t.Helper()
@@ -70,8 +70,8 @@ func TestSlowLoris(t *testing.T) {
 	}
 }
 
-// TestMaxConnections has one client more than the limit of connections: it waits, and is
-// served when a connection closes.
+// TestMaxConnections opens one connection more than the limit: its client waits, and gets
+// an answer when another connection closes.
 func TestMaxConnections(t *testing.T) {
 	s := newShopWith(t, server.Config{MaxConnections: 4})
 	idle := make([]net.Conn, 4)
@@ -98,7 +98,7 @@ func TestMaxConnections(t *testing.T) {
 }
 
 // TestCutOffRequests cuts a request off after every byte. The server stores only the
-// whole one, and goes on.
+// booking of the complete request, and goes on.
 func TestCutOffRequests(t *testing.T) {
 	f := newFixture(t)
 	body := `{"vehicle":2,"start_date":"2025-07-20","end_date":"2025-07-25"}`

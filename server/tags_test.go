@@ -16,7 +16,8 @@ import (
 
 var strongTag = regexp.MustCompile(`^"[0-9a-f]{20}"$`)
 
-// TestETags asks again for what the client has: the answer is 304 until it changes.
+// TestETags sends the ETag of an answer with the same request: the answer is 304 until the
+// row changes.
 func TestETags(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{"/", "/me/", "/healthz", "/readyz", "/vehicles/", "/vehicles/1/", "/vehicles/?limit=1&count=1", "/bookings/", "/bookings/1/", "/bookings/?from=2030-01-01"} {
@@ -97,7 +98,7 @@ func TestETagOfLongLists(t *testing.T) {
 	}
 	plain := get(me, "", "identity")
 	tag := plain.header.Get("ETag")
-	// A moment after a write, the server moves it from SQLite's log into the file, which
+	// A moment after a write, the server copies it from the WAL into the file, which
 	// changes the tag once more.
 	for same, tries := 0, 0; same < 20 && tries < 1000; tries++ {
 		time.Sleep(10 * time.Millisecond)
@@ -138,8 +139,8 @@ func TestETagOfLongLists(t *testing.T) {
 	}
 }
 
-// TestIfMatch changes and deletes rows on the condition that they are as the client
-// has seen them.
+// TestIfMatch changes and deletes rows on the condition that nobody has changed them since
+// the client got them.
 func TestIfMatch(t *testing.T) {
 	const changed = `{"detail":"This was changed by somebody else meanwhile."}`
 	for _, noun := range []struct {
@@ -216,8 +217,8 @@ func TestIfMatch(t *testing.T) {
 	f.send("PATCH", "/bookings/1/", f.me, `{"vehicle":3}`, header{"If-Match", "*"}).want(t, 403, "")
 }
 
-// TestIfMatchRace has clients change the same row at once, as all of them have seen
-// it: one wins and the others are told.
+// TestIfMatchRace lets clients that have the same version of a row change it at once: one
+// of them succeeds, and the others get a 412.
 func TestIfMatchRace(t *testing.T) {
 	f := newFixture(t)
 	for round := range 20 {
@@ -250,8 +251,8 @@ func TestIfMatchRace(t *testing.T) {
 	}
 }
 
-// TestCompression wants answers of 1 KiB and more compressed, for clients that accept
-// it, and others plain.
+// TestCompression checks that answers of 1 KiB and more are compressed for clients that
+// accept this, and that all others are plain.
 func TestCompression(t *testing.T) {
 	f := newFixture(t)
 	get := func(method, path, encoding string) answer {
@@ -259,7 +260,7 @@ func TestCompression(t *testing.T) {
 		return f.send(method, path, f.me, nil, header{"Accept-Encoding", encoding})
 	}
 	cars := []int{1, 2}
-	// grow makes the list of vehicles exactly so long.
+	// grow makes the list of vehicles exactly length bytes long.
 	grow := func(length int) {
 		t.Helper()
 		missing := func() int { return length - len(f.send("GET", "/vehicles/", f.me, nil).body) }

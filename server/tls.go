@@ -41,7 +41,7 @@ func (s *Server) ServeTLS(ctx context.Context, https, plain net.Listener, a ACME
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := getCertificate(hello)
 		if err != nil && slices.Contains(a.Domains, hello.ServerName) { // scanners ask for any name
-			s.log.Warn("no certificate", "domain", hello.ServerName, "error", err)
+			s.log.Warn("could not get a certificate", "domain", hello.ServerName, "error", err)
 		}
 		return cert, err
 	}

@@ -9,7 +9,7 @@ import (
 	"onenow/db"
 )
 
-// principal returns the user who sends r, on a route for signed-in users.
+// principal returns the signed-in user. The access of r's route must be signedIn.
 func principal(r *http.Request) db.Principal { return *exchangeOf(r).by }
 
 // tokenMessages are the messages about refused tokens.
@@ -21,7 +21,7 @@ var tokenMessages = map[error]string{
 	auth.ErrBlacklisted: "Token is blacklisted",
 }
 
-// accessRefused is the answer to a bad access token.
+// accessRefused returns the answer to an access token that is not valid.
 func accessRefused(err error) *apiError {
 	return &apiError{status: http.StatusUnauthorized, body: tokenBody{
 		Detail:   "Given token not valid for any token type",
@@ -30,7 +30,7 @@ func accessRefused(err error) *apiError {
 	}}
 }
 
-// refreshRefused is the answer to a bad refresh token.
+// refreshRefused returns the answer to a refresh token that is not valid.
 func refreshRefused(err error) *apiError {
 	return &apiError{status: http.StatusUnauthorized, body: codeBody{tokenMessages[err], "token_not_valid"}}
 }
@@ -42,8 +42,8 @@ var (
 	errUserGone = &apiError{status: http.StatusUnauthorized, body: codeBody{"User not found", "user_not_found"}}
 )
 
-// signedIn is the access of users with an access token. It finds the user who
-// sends r, for principal, or returns the 401.
+// signedIn is the access of routes that need an access token. It stores the user of the
+// token, whom principal returns, or returns the 401.
 func signedIn(s *Server, r *http.Request) error {
 	token, err := bearerToken(r)
 	if err != nil {
@@ -94,10 +94,10 @@ func bearerToken(r *http.Request) (string, error) {
 	return strings.Clone(parts[1]), nil // a copy, because the cache would keep the whole header in memory
 }
 
-// maxVerified is how many verified tokens are cached: about a megabyte.
+// maxVerified is the greatest number of cached tokens. They take about a megabyte.
 const maxVerified = 2048
 
-// verifiedToken is the result of verifying an access token. It holds until the
+// verifiedToken is the result of verifying an access token. It is valid until the
 // token expires or any process writes to the database.
 type verifiedToken struct {
 	by        *db.Principal

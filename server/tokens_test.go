@@ -91,7 +91,7 @@ func TestTokenFormat(t *testing.T) {
 	}
 }
 
-// TestForgedTokens signs tokens in many wrong ways.
+// TestForgedTokens sends tokens that are forged in many ways.
 func TestForgedTokens(t *testing.T) {
 	f := newFixture(t)
 	key, err := f.db.SigningKey(t.Context())
@@ -226,8 +226,8 @@ func TestRefreshRotates(t *testing.T) {
 	s.exchange(second.Refresh).in(t, &third)
 	s.exchange(twin.Refresh).want(t, 200, "")
 
-	// The grace time begins with the first use. After it the token is in the
-	// hands of somebody else, and the whole sign-in ends.
+	// The grace time begins with the first use. After it, somebody else may have the
+	// token, and the whole sign-in ends.
 	s.exchange(first.Refresh).want(t, 401, refreshBlacklisted)
 	s.exchange(third.Refresh).want(t, 401, refreshInvalid)
 	for _, tk := range []tokens{first, second, twin, third} {
@@ -289,7 +289,7 @@ func TestLogoutWithoutAccess(t *testing.T) {
 	}
 }
 
-// TestObtainTokens wants the answers of /login/ at the path of SimpleJWT.
+// TestObtainTokens checks that the path of SimpleJWT gives the answers of /login/.
 func TestObtainTokens(t *testing.T) {
 	s := newShop(t)
 	s.user("shop")
@@ -307,13 +307,13 @@ func TestObtainTokens(t *testing.T) {
 	s.exchange(tk.Refresh).want(t, 200, "")
 }
 
-// verify asks whether a token is valid.
+// verify sends a token to /api/token/verify/.
 func (s *shop) verify(token string) answer {
 	s.t.Helper()
 	return s.send("POST", "/api/token/verify/", "", map[string]string{"token": token}, header{"Authorization", "Bearer x"})
 }
 
-// TestVerifyToken asks about tokens of both kinds in each state.
+// TestVerifyToken verifies tokens of both kinds in each state.
 func TestVerifyToken(t *testing.T) {
 	const expired = `{"detail":"Token is expired","code":"token_not_valid"}`
 	s := newShop(t)
@@ -344,7 +344,7 @@ func TestVerifyToken(t *testing.T) {
 	s.clock.advance(30 * time.Second)
 	s.verify(first.Refresh).want(t, 200, `{}`) // within the grace time
 	s.clock.advance(time.Second)
-	for range 2 { // a question ends nothing
+	for range 2 { // verifying a token does not end the sign-in
 		s.verify(first.Refresh).want(t, 401, refreshBlacklisted)
 	}
 	s.verify(second.Refresh).want(t, 200, `{}`)
@@ -362,8 +362,8 @@ func TestVerifyToken(t *testing.T) {
 	s.verify(last.Refresh).want(t, 401, expired)
 }
 
-// TestKeptRefreshTokens exchanges one refresh token again and again, where exchanged
-// tokens stay valid.
+// TestKeptRefreshTokens exchanges one refresh token again and again, at a server that
+// keeps exchanged tokens valid.
 func TestKeptRefreshTokens(t *testing.T) {
 	s := newShopWith(t, server.Config{KeepRefreshTokens: true})
 	s.user("shop")
@@ -426,8 +426,8 @@ func TestHashIsRemade(t *testing.T) {
 	s.send("GET", "/me/", first.Access, nil).want(t, 200, "")
 }
 
-// TestChangesByAnotherProcess has another connection, like that of the sqlite3 shell,
-// end sign-ins while the server runs.
+// TestChangesByAnotherProcess ends sign-ins by another connection, like that of the sqlite3
+// shell, while the server runs.
 func TestChangesByAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)
@@ -467,7 +467,7 @@ func TestUserDeletedBetween(t *testing.T) {
 	s.send("POST", "/password/change/", tk, `{"old_password":"pass123","new_password":"x"}`).want(t, 401, gone)
 }
 
-// TestExpiredSignInsAreClearedAway counts the rows of the tables after some days.
+// TestExpiredSignInsAreClearedAway counts the rows of the tables after several days.
 func TestExpiredSignInsAreClearedAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "onenow.db")
 	d := dbtest.Open(t, path)

@@ -16,13 +16,13 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// tokenPair is the answer to a login and a refresh.
+// tokenPair is the answer to a sign-in and to a refresh.
 type tokenPair struct {
 	Access  string `json:"access"`
 	Refresh string `json:"refresh"`
 }
 
-// registerError is a refusal of POST /register/, which has a shape of its own.
+// registerError returns an error of POST /register/, whose errors have a body of their own.
 func registerError(status int, text string) *apiError {
 	return &apiError{status: status, body: registerBody{text}}
 }
@@ -53,7 +53,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	taken := registerError(http.StatusBadRequest, "Username already exists.")
 	if _, err := s.db.UserByName(r.Context(), username); !errors.Is(err, db.ErrNotFound) {
-		return cmp.Or(err, error(taken)) // before the server makes a hash for nothing
+		return cmp.Or(err, error(taken)) // checked here too, because hashing the password would take long
 	}
 	hash, err := s.hash(r, password)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, message{"User created successfully."})
 }
 
-// login exchanges a user name and a password for tokens.
+// login signs a user in: it exchanges a user name and a password for tokens.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.readBody(w, r)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	name := db.NameKey(*username) // one guess is one guess, however the name is typed
+	name := db.NameKey(*username) // names that look the same share one limit
 	unlock, err := s.guard.Lock(r.Context(), name)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	return s.writeTokens(w, refresh)
 }
 
-// errWrongPassword says that a password is not that of the user.
+// errWrongPassword is the error for a password that is not the user's.
 var errWrongPassword = errors.New("wrong password")
 
 // retryChanged calls try again, a few times, when it returns ErrConflict: another
@@ -133,11 +133,11 @@ func (s *Server) signIn(r *http.Request, name, key, password string) (auth.Claim
 	return refresh, err
 }
 
-// checkPassword returns errWrongPassword if password is not that of user, and
-// slows down a client that guesses. key is the db.NameKey of the name that the client
-// has sent: names that look the same share one limit. A user who does not exist takes the
-// same time. newHash is a better hash of the password than the stored one, or "". The
-// caller holds the guard's lock on the key.
+// checkPassword returns errWrongPassword if password is not that of user, and slows down a
+// client that guesses. It takes the same time for a user who does not exist. key is the
+// db.NameKey of the name in the request: names that look the same share one limit. newHash
+// replaces a stored hash that is outdated; otherwise it is "". The caller holds the guard's
+// lock on the key.
 func (s *Server) checkPassword(r *http.Request, key string, user db.User, password string) (newHash string, err error) {
 	done, err := s.turns.Take(r.Context())
 	if err != nil {
@@ -200,7 +200,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	return s.writeTokens(w, next)
 }
 
-// verifyToken says whether a token, of either kind, is good.
+// verifyToken answers whether an access token or a refresh token is valid.
 func (s *Server) verifyToken(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.readBody(w, r)
 	if err != nil {

@@ -16,13 +16,13 @@ const (
 	minYear  = 1886
 )
 
-// vehicleBody is a vehicle as clients see it.
+// vehicleBody is the body of a vehicle.
 type vehicleBody struct {
 	db.Vehicle
 	User string `json:"user"` // the name of the owner
 }
 
-// vehicleShape returns a function that makes a vehicle's body for the principal.
+// vehicleShape returns a function that returns a vehicle's body for the principal.
 func vehicleShape(r *http.Request) func(db.Vehicle) any {
 	return func(v db.Vehicle) any { return vehicleBody{v, principal(r).Name} }
 }

@@ -55,10 +55,11 @@ func main() {
 	}
 	w := bufio.NewWriter(os.Stdout)
 	fmt.Fprint(w, `# The numbering plans, one a line, from the metadata of libphonenumber
-# (https://github.com/google/libphonenumber, Apache License 2.0) by generate.go:
-# country code, lengths of national numbers, and as regular expressions the
-# international prefix, the trunk prefix (with what replaces it) and the national
-# numbers. Countries that share a code have the prefixes of the largest.
+# (https://github.com/google/libphonenumber, Apache License 2.0), written by
+# generate.go. The fields are: country code, lengths of national numbers,
+# international prefix, trunk prefix, replacement of the trunk prefix, national
+# numbers. The prefixes and the national numbers are regular expressions. Countries
+# that share a code have the prefixes of the largest.
 `)
 	for _, code := range slices.Sorted(maps.Keys(byCode)) {
 		t := byCode[code][0]

@@ -1,8 +1,8 @@
-// Package phones compares phones. The shop keeps a phone as the user wrote it, and
-// beside it a key, which is the same for all spellings of one number.
+// Package phones compares phones. A shop stores a phone as the user wrote it, and with it
+// a key. The key is the same for all spellings of one number.
 //
 // The numbering plans are those of libphonenumber, in plans.txt: 12 kB of lengths,
-// prefixes and patterns. A plan is read when its first number comes.
+// prefixes and patterns. A plan is parsed when a number first needs it.
 package phones
 
 import (
@@ -10,16 +10,17 @@ import (
 	"unicode"
 )
 
-// MaxLength is how many characters a phone may have. It needs a digit at least.
+// MaxLength is the greatest number of characters in a phone. A phone needs at least one
+// digit.
 const MaxLength = 32
 
-// maxExtension is how many digits an extension may have.
+// maxExtension is the greatest number of digits in an extension.
 const maxExtension = 7
 
 // Key returns the key of a phone: its number in E.164 form, such as +923001234567.
-// A number without a country code gets countryCode, which is the shop's, such as 92.
-// An extension does not count. If the phone is no number of any country's plan, its
-// key is its digits; if it has no digits, its key is empty.
+// A number without a country code gets countryCode, the code of the shop's country, such
+// as 92. The key does not have the extension. If the phone is not a number of any plan,
+// its key is its digits; if it has no digits, its key is empty.
 func Key(phone, countryCode string) string {
 	w := read(phone)
 	for _, end := range w.breaks {
@@ -39,9 +40,9 @@ func Key(phone, countryCode string) string {
 	return w.digits
 }
 
-// SearchDigits returns the digits that a search by phone looks for in keys, given a
-// phone, or a part of one, as the user wrote it: 0300 12 becomes 30012, which is in
-// the key +923001234567. It is empty if text has no digit.
+// SearchDigits returns the digits that a search by phone has to find in keys. text is a
+// phone, or a part of one, as the user wrote it: 0300 12 becomes 30012, which is in the
+// key +923001234567. The result is empty if text has no digit.
 func SearchDigits(text, countryCode string) string {
 	w := read(text)
 	if w.plus {
@@ -54,8 +55,8 @@ func SearchDigits(text, countryCode string) string {
 		}
 		return w.digits
 	}
-	// From here on, the result is an end of the digits: if these are in a key, so is
-	// the result.
+	// From here on, the result is the end of the digits: a key that has the digits has
+	// the result too.
 	if rest, ok := strings.CutPrefix(w.digits, "00"); ok && rest != "" {
 		return rest
 	}
@@ -83,9 +84,9 @@ func IsCountryCode(code string) bool {
 }
 
 // e164 returns the number that digits are when somebody in the home country dials
-// them. With plus, they begin with a country code. It is false if they are no number
+// them. With plus, they begin with a country code. ok is false if they are not a number
 // of any plan.
-func e164(digits string, plus bool, homeCode string) (number, bool) {
+func e164(digits string, plus bool, homeCode string) (_ number, ok bool) {
 	if plus && !strings.HasPrefix(digits, "0") { // no country code begins with 0
 		return international(digits)
 	}
@@ -115,8 +116,8 @@ func e164(digits string, plus bool, homeCode string) (number, bool) {
 }
 
 // international returns the number that digits are if they begin with a country
-// code. It is false if they are no number of that country's plan.
-func international(digits string) (number, bool) {
+// code. ok is false if they are not a number of that country's plan.
+func international(digits string) (_ number, ok bool) {
 	p, ok := planOfNumber(digits)
 	if !ok {
 		return number{}, false
@@ -138,21 +139,21 @@ type number struct {
 func (n number) String() string { return "+" + n.plan.code + n.national }
 
 // isPossible reports whether the plan has numbers of that length. Countries add to
-// their plans, so the first digits may be new. A first digit 0 is rare, and has to be
-// in the plan.
+// their plans, so the first digits may be new. But a number that begins with 0 is rare,
+// and has to match the plan's pattern.
 func (n number) isPossible() bool {
 	return n.plan.lengths[len(n.national)] && (n.national[0] != '0' || n.isValid())
 }
 
-// isValid reports whether the plan has numbers with these first digits and of that
-// length.
+// isValid reports whether the number matches the plan's pattern, which has the first
+// digits and the lengths of its numbers.
 func (n number) isValid() bool { return n.plan.national.MatchString(n.national) }
 
 // written is a phone as the user wrote it.
 type written struct {
 	plus   bool   // it begins with a plus sign
 	digits string // in ASCII
-	breaks []int  // how many digits come before each text within the phone, as in 1234567 ext. 89
+	breaks []int  // the number of digits before each text in the phone, such as ext. in 1234567 ext. 89
 	keypad string // the digits, and each letter as the digit of its key; empty with fewer than three letters
 }
 
@@ -188,9 +189,9 @@ func read(phone string) written {
 	return w
 }
 
-// digit returns in ASCII the decimal digit r of any script. Unicode has the digits
-// of each script in order, from zero to nine.
-func digit(r rune) (byte, bool) {
+// digit returns in ASCII a decimal digit of any script. ok is false if r is not a digit.
+// Unicode has the digits of each script in order, from zero to nine.
+func digit(r rune) (d byte, ok bool) {
 	if r < unicode.MaxLatin1 {
 		return byte(r), '0' <= r && r <= '9'
 	}
@@ -210,9 +211,9 @@ func digit(r rune) (byte, bool) {
 	return 0, false
 }
 
-// keypadDigit returns the digit of the key that has the letter r on a telephone
-// (ITU-T E.161).
-func keypadDigit(r rune) (byte, bool) {
+// keypadDigit returns the digit on the telephone key with the letter r (ITU-T E.161). ok
+// is false if r is on no key.
+func keypadDigit(r rune) (d byte, ok bool) {
 	const digits = "22233344455566677778889999" // of A to Z
 	switch {
 	case 'A' <= r && r <= 'Z':

@@ -68,7 +68,7 @@ func TestKey(t *testing.T) {
 //go:embed testdata/mobiles.txt
 var mobiles string
 
-// TestPlans reads a number of each numbering plan, written in several ways.
+// TestPlans checks the key of a number of each numbering plan, in several spellings.
 func TestPlans(t *testing.T) {
 	tested := 0
 	for line := range strings.Lines(mobiles) {
@@ -95,8 +95,8 @@ func TestPlans(t *testing.T) {
 			checkSearch(t, abroad[:n], code, want)
 		}
 		for n := range len(home) + 1 {
-			// A trunk prefix alone is in no key, and Argentina writes mobile numbers otherwise
-			// at home.
+			// No key has a trunk prefix, and Argentina writes mobile numbers in another way at
+			// home.
 			if len(phones.Digits(home[:n])) > 2 && code != "54" {
 				checkSearch(t, home[:n], code, want)
 			}
@@ -119,7 +119,7 @@ func checkSearch(t *testing.T, text, code, key string) {
 	}
 }
 
-// TestSearchDigits writes parts of phones.
+// TestSearchDigits searches for parts of phones.
 func TestSearchDigits(t *testing.T) {
 	for _, c := range []struct{ text, code, want string }{
 		{"0300", "92", "300"},
@@ -162,8 +162,8 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// FuzzKey wants of each phone: the key of a key is the key itself, blanks and
-// punctuation do not count, and a search for the phone or for its last digits finds it.
+// FuzzKey checks for each phone: the key of a key is the key itself, blanks and
+// punctuation do not change a key, and a search for the phone or its last digits finds it.
 func FuzzKey(f *testing.F) {
 	for _, phone := range []string{"0300-1234567", "+92 (0)300 1234567", "0044 20 7946 0958", "021 34567890 ext. 12", "1-800-FLOWERS", "+", "٠٣٠٠", "111111N10", "0904561821 3", "\xff0300"} {
 		for _, code := range []string{"92", "1", "39", "54", "55", "7", "", "x"} {

@@ -15,21 +15,21 @@ var plansText string
 
 // plan is the numbering plan of a country code.
 type plan struct {
-	code     string
-	lengths  map[int]bool // of national numbers
-	longest  int
-	prefix   *regexp.Regexp // what users dial before a country code; nil if there is none
-	trunk    *regexp.Regexp // what users dial before a national number; nil if there is none
-	replaced string         // what stands for a match of trunk with a last group
-	national *regexp.Regexp
+	code        string
+	lengths     map[int]bool // of national numbers
+	longest     int
+	prefix      *regexp.Regexp // the international prefix, dialled before a country code; nil if there is none
+	trunk       *regexp.Regexp // the trunk prefix, dialled before a national number; nil if there is none
+	replacement string         // replaces a match of trunk whose last group has matched; may be empty
+	national    *regexp.Regexp
 }
 
-// plans has each plan that planOf has read, a *plan, by its country code. All plans
+// plans caches each plan that planOf has parsed, a *plan, by its country code. All plans
 // together take 1.3 MiB.
 var plans sync.Map
 
-// planOf returns the plan of a country code. It is false if there is none.
-func planOf(code string) (*plan, bool) {
+// planOf returns the plan of a country code. ok is false if there is none.
+func planOf(code string) (_ *plan, ok bool) {
 	if p, ok := plans.Load(code); ok {
 		return p.(*plan), true
 	}
@@ -43,15 +43,15 @@ func planOf(code string) (*plan, bool) {
 	line, _, _ = strings.Cut(line, "\n")
 	fields := strings.Split(line, "\t")
 	p := &plan{
-		code:     code,
-		lengths:  map[int]bool{},
-		prefix:   beginning(fields[1]),
-		trunk:    beginning(fields[2]),
-		replaced: fields[3],
-		national: regexp.MustCompile("^(?:" + fields[4] + ")$"),
+		code:        code,
+		lengths:     map[int]bool{},
+		prefix:      beginning(fields[1]),
+		trunk:       beginning(fields[2]),
+		replacement: fields[3],
+		national:    regexp.MustCompile("^(?:" + fields[4] + ")$"),
 	}
 	for n := range strings.FieldsSeq(fields[0]) {
-		length, _ := strconv.Atoi(n) // TestPlans reads every plan
+		length, _ := strconv.Atoi(n) // TestPlans parses every plan
 		p.lengths[length] = true
 		p.longest = max(p.longest, length)
 	}
@@ -59,9 +59,9 @@ func planOf(code string) (*plan, bool) {
 	return p, true
 }
 
-// planOfNumber returns the plan whose country code digits begin with. No code is
-// the beginning of another.
-func planOfNumber(digits string) (*plan, bool) {
+// planOfNumber returns the plan of the country code at the beginning of digits. No code
+// is the beginning of another.
+func planOfNumber(digits string) (_ *plan, ok bool) {
 	for n := 1; n <= min(3, len(digits)); n++ {
 		if p, ok := planOf(digits[:n]); ok {
 			return p, true
@@ -70,10 +70,10 @@ func planOfNumber(digits string) (*plan, bool) {
 	return nil, false
 }
 
-// cutPrefix returns what follows the international prefix. It is false if digits do
-// not begin with one and a country code.
-func (p *plan) cutPrefix(digits string) (string, bool) {
-	rest := digits[len(match(p.prefix, digits)):]
+// cutPrefix returns the digits after the international prefix. ok is false if digits do
+// not begin with this prefix and a country code.
+func (p *plan) cutPrefix(digits string) (rest string, ok bool) {
+	rest = digits[len(match(p.prefix, digits)):]
 	return rest, rest != digits && rest != "" && rest[0] != '0'
 }
 
@@ -86,8 +86,8 @@ func (p *plan) cutTrunk(digits string) string {
 	}
 	rest := digits[len(trunk):]
 	m := p.trunk.FindStringSubmatchIndex(digits)
-	if p.replaced != "" && m[len(m)-1] >= 0 {
-		rest = string(p.trunk.ExpandString(nil, p.replaced, digits, m)) + rest
+	if p.replacement != "" && m[len(m)-1] >= 0 {
+		rest = string(p.trunk.ExpandString(nil, p.replacement, digits, m)) + rest
 	}
 	if p.national.MatchString(digits) && !p.national.MatchString(rest) {
 		return digits
@@ -96,18 +96,19 @@ func (p *plan) cutTrunk(digits string) string {
 }
 
 // cutCode returns the national number of digits that begin with the plan's country
-// code. It is false if they do not, or are a national number as they are.
-func (p *plan) cutCode(digits string) (string, bool) {
+// code. ok is false if they do not begin with it, or are a national number themselves.
+func (p *plan) cutCode(digits string) (national string, ok bool) {
 	rest, ok := strings.CutPrefix(digits, p.code)
 	if !ok {
 		return "", false
 	}
-	national := p.cutTrunk(rest)
+	national = p.cutTrunk(rest)
 	isNational := p.national.MatchString(digits) || !p.national.MatchString(national)
 	return national, len(digits) > p.longest || !isNational
 }
 
-// beginning returns an expression for what a text begins with, or nil for none.
+// beginning returns an expression that matches expr at the beginning of a text, or nil if
+// expr is empty.
 func beginning(expr string) *regexp.Regexp {
 	if expr == "" {
 		return nil
@@ -115,7 +116,7 @@ func beginning(expr string) *regexp.Regexp {
 	return regexp.MustCompile("^(?:" + expr + ")")
 }
 
-// match returns what re matches of s; nothing if re is nil.
+// match returns the first match of re in s, or "" if there is none or re is nil.
 func match(re *regexp.Regexp, s string) string {
 	if re == nil {
 		return ""

@@ -11,8 +11,8 @@ import (
 // Currency is the currency of a shop. Digits is how many decimal digits its amounts
 // have by ISO 4217: 2 for PKR, none for JPY, 3 for KWD, at most 4.
 //
-// ISO 4217 withdraws currencies: its list has no BGN since 2026. A shop that has
-// such a currency keeps it, so the shop's row has to store Digits beside Code.
+// ISO 4217 withdraws currencies: BGN is not in its list since 2026. A shop with such a
+// currency keeps it. So the shop's row has to store Digits and Code.
 type Currency struct {
 	Code   string
 	Digits int
@@ -24,7 +24,7 @@ type InputError string
 
 func (e InputError) Error() string { return string(e) }
 
-// ErrNumber is the InputError for text that is no number.
+// ErrNumber is the InputError for text that is not a number.
 const ErrNumber InputError = "A valid number is required."
 
 // errMagnitude is returned by parseDecimal for a number that is too large or too
@@ -41,9 +41,9 @@ func ParseCurrency(code string) (Currency, error) {
 	return Currency{code, int(digits)}, nil
 }
 
-// Parse returns the amount that text writes: "1500", "1500.00", "1,500.00",
-// "12,50,000" as in Pakistan, "۱۵۰۰٫۵۰", or a number of JSON such as 1.5e3. Blanks
-// around it do not count. The amount may be negative.
+// Parse returns the amount in text: "1500", "1500.00", "1,500.00",
+// "12,50,000" as in Pakistan, "۱۵۰۰٫۵۰", or a number of JSON such as 1.5e3. It
+// ignores blanks around the number. The amount may be negative.
 //
 // Its errors are InputErrors: ErrNumber, and messages for an amount that has more
 // decimals than the currency or is beyond MaxAmount.
@@ -77,9 +77,9 @@ func (c Currency) appendLabel(b []byte, m Money) []byte {
 
 var powersOfTen = [...]int64{1, 10, 100, 1000, 10000}
 
-// ParsePercent returns the percentage that text writes, with at most two decimals
+// ParsePercent returns the percentage in text, with at most two decimals
 // and with or without a percent sign: "20", "17.5", "10%", "۱۰٪". It may be
-// negative. Its errors are InputErrors, as those of Currency.Parse.
+// negative. Its errors are InputErrors, like those of Currency.Parse.
 func ParsePercent(text string) (Percent, error) {
 	number, _ := cutPercentSign(text)
 	n, err := parseDecimal(number, percentDigits, int64(MaxPercent))
@@ -111,7 +111,7 @@ func magnitudeError(n int64, limit string) error {
 	return InputError("Ensure this value is less than or equal to " + limit + ".")
 }
 
-// parseDecimal returns text * 10^digits. It returns ErrNumber if text is no number,
+// parseDecimal returns text * 10^digits. It returns ErrNumber if text is not a number,
 // and an InputError if text has more decimals than digits. If the number is beyond
 // limit, it returns errMagnitude and a number with the same sign.
 //
@@ -159,9 +159,9 @@ func parseDecimal(text string, digits int, limit int64) (int64, error) {
 }
 
 // asciiNumber appends to b the characters of a number in ASCII, without the blanks
-// around it. Arabic-Indic and Extended Arabic-Indic digits become 0 to 9, the Arabic
-// decimal separator a point, and the Arabic thousands separator and the Arabic
-// comma, which Urdu keyboards have, a comma. ok is false if text has a character
+// around it. Arabic-Indic and Extended Arabic-Indic digits become 0 to 9. The Arabic
+// decimal separator becomes a point. The Arabic thousands separator and the Arabic comma,
+// which is on Urdu keyboards, become a comma. ok is false if text has a character
 // that no number has.
 func asciiNumber(b []byte, text string) (number string, ok bool) {
 	for _, r := range strings.TrimSpace(text) {
@@ -183,8 +183,8 @@ func asciiNumber(b []byte, text string) (number string, ok bool) {
 	return string(b), true
 }
 
-// cutExponent cuts the exponent off a number such as 15e2. An exponent that is too
-// large for any amount is returned as a smaller one that is too large as well.
+// cutExponent cuts the exponent off a number such as 15e2. In place of an exponent that is
+// too large for any amount, it may return a smaller one that is too large as well.
 func cutExponent(number string) (mantissa string, exponent int64, ok bool) {
 	mantissa, text := number, ""
 	i := strings.IndexAny(number, "eE")
@@ -209,8 +209,8 @@ func cutExponent(number string) (mantissa string, exponent int64, ok bool) {
 }
 
 // wellGrouped reports whether whole consists of digits, without commas or with
-// thousands' commas: 1,250,000 or, as in Pakistan, 12,50,000. It is false for 1,5,
-// which may be meant as one and a half.
+// thousands' commas: 1,250,000 or, as in Pakistan, 12,50,000. It is false for 1,5, which
+// may mean one and a half.
 func wellGrouped(whole string) bool {
 	if strings.Trim(whole, "0123456789,") != "" {
 		return false

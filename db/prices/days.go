@@ -4,12 +4,12 @@ import "errors"
 
 // DayRule says how a shop counts the days of a rental.
 //
-// Days of 24 hours from pick-up, with some free minutes and then a price for each
-// hour, are the custom of the trade. In Lahore an hour costs a fifth of the daily
-// rate, and some shops count days of the calendar instead.
+// Most shops count days of 24 hours from pick-up, with some free minutes and then a price
+// for each hour. In Lahore an hour costs a fifth of the daily rate, and some shops count
+// days of the calendar instead.
 type DayRule struct {
-	// Calendar counts the days of the calendar, both end days included. The other
-	// fields mean nothing then. Without it, days are 24 hours from pick-up.
+	// Calendar counts the days of the calendar, including the first and the last one.
+	// The other fields then have no effect. Without it, days are 24 hours from pick-up.
 	Calendar bool
 
 	// GraceMinutes is how many minutes beyond the last full day are free.
@@ -19,8 +19,8 @@ type DayRule struct {
 	// of the daily rate, for a car without a rate of its own for an hour.
 	ExtraHourPercent Percent
 
-	// FullDayAfterHours makes more hours than these, beyond the last full day, a
-	// full day. With 0 no number of hours does.
+	// FullDayAfterHours is the greatest number of hours beyond the last full day that
+	// are paid as hours: more hours are a full day. 0 means that there is no limit.
 	FullDayAfterHours int64
 }
 
@@ -39,8 +39,8 @@ func (r DayRule) check() error {
 // they cost. A begun hour counts, and the grace counts as soon as it is exceeded:
 // with 60 minutes' grace, 25 h are one day, and 25 h 1 min are one day and 2 hours.
 //
-// The grace goes before FullDayAfterHours: time within the grace is free even if it
-// is longer than those hours.
+// GraceMinutes takes precedence over FullDayAfterHours: time within the grace is free
+// even if it is longer than those hours.
 func (r DayRule) count(s Span) (full, hours int64) {
 	if r.Calendar {
 		return s.calendarDays(), 0

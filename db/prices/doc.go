@@ -9,7 +9,7 @@
 // percent (Percent), and moments are whole minutes on the shop's clock (Moment).
 // Each amount is rounded once, to whole minor units, half away from zero.
 //
-// Request.Quote is the price of a rental that is agreed. Request.Late, Mileage.Charge
-// and Fuel.Charge propose what a return adds to it. Tax.Bill adds up charges whenever
+// Request.Quote returns the agreed price of a rental. Request.Late, Mileage.Charge and
+// Fuel.Charge propose the charges that a return adds to it. Tax.Bill adds up charges whenever
 // one of them changes, and DueLines says when they are due.
 package prices

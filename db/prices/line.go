@@ -1,9 +1,9 @@
 package prices
 
-// Kind is what a charge is for.
+// Kind is the kind of a charge.
 type Kind string
 
-// The kinds of charges. The rules make those from rent to fuel, and tax.
+// The kinds of charges. The rules make charges of the kinds from rent to fuel, and tax.
 const (
 	KindRent     Kind = "rent"
 	KindSeason   Kind = "season"
@@ -20,8 +20,8 @@ const (
 	KindOther    Kind = "other"
 )
 
-// taxed reports whether there is tax on a charge of that kind. Fines, tolls and
-// damage are passed on untaxed.
+// taxed reports whether there is tax on a charge of that kind. There is none on fines,
+// tolls and damage, because the shop passes on what others charge.
 func (k Kind) taxed() bool {
 	switch k {
 	case KindFine, KindToll, KindDamage, KindTax:
@@ -30,7 +30,7 @@ func (k Kind) taxed() bool {
 	return true
 }
 
-// Unit is a unit of which a charge counts a quantity.
+// Unit is the unit of a charge's quantity.
 type Unit string
 
 // The units of charges.
@@ -79,7 +79,7 @@ func (u Unit) noun(quantity int64) string {
 	return string(u) + "s"
 }
 
-// once returns the line for an amount that counts no units.
+// once returns the line for an amount without a quantity of units.
 func once(kind Kind, label string, amount Money) Line {
 	return Line{kind, label, 1, UnitRental, amount, amount}
 }

@@ -10,8 +10,8 @@ import (
 	"onenow/db/prices"
 )
 
-// model is the price of a request, worked out slowly: it loops over hours and days,
-// tries each cover of each number of days, and computes with fractions.
+// model is the price of a request by a slow computation: it loops over hours and days,
+// tries each cover of each number of days, and uses fractions.
 type model struct {
 	days, hours int64
 	kinds       map[prices.Kind]int64 // the sum of each kind of charge
@@ -109,12 +109,12 @@ func costsOf(rates prices.Rates, n int64) []int64 {
 	return costs
 }
 
-// randomRequest returns a request whose seasons together do not take the rent away.
+// randomRequest returns a request whose seasons together leave a rent above 0.
 func randomRequest(rnd *rand.Rand) prices.Request {
 	amount := func(most int64) prices.Money {
 		m := prices.Money(rnd.Int64N(most))
 		if rnd.IntN(2) == 0 {
-			m -= m % 100 // whole rupees give ties
+			m -= m % 100 // whole rupees, so that costs are often equal
 		}
 		return m
 	}
@@ -172,7 +172,7 @@ func describe(r prices.Request) string {
 		text(r.Rates.Daily), text(r.Rates.Weekly), text(r.Rates.Monthly), text(r.Rates.ExtraHour), r.Seasons, r.Extras, r.Discount, r.Tax)
 }
 
-// checkModel compares a quote with the slow model.
+// checkModel compares a quote with the model.
 func checkModel(t *testing.T, r prices.Request) {
 	t.Helper()
 	q := quote(t, r)
@@ -204,7 +204,7 @@ func TestQuotesAgreeWithTheModel(t *testing.T) {
 }
 
 // TestCoversAreCheapest compares the rent of many numbers of days with the least
-// cost, for rates at which months, weeks and days compete and tie.
+// cost, for rates at which months, weeks and days cost about the same or the same.
 func TestCoversAreCheapest(t *testing.T) {
 	const most = 260
 	none := int64(-1)
@@ -279,7 +279,7 @@ func checkCover(t *testing.T, q prices.Quote, rates prices.Rates, days int64) {
 	}
 }
 
-// checkProperties fails unless a quote keeps the promises of the package.
+// checkProperties fails if a quote breaks a promise of the package.
 func checkProperties(t *testing.T, r prices.Request) {
 	t.Helper()
 	q, err := r.Quote()
@@ -309,7 +309,7 @@ func checkProperties(t *testing.T, r prices.Request) {
 	if q.Tax < 0 || q.Tax > q.Total || q.Days < 1 || q.Hours < 0 || q.Hours > 24 {
 		t.Errorf("%s: got %s", describe(r), summary(q))
 	}
-	// A longer rental has no lower rent.
+	// A longer rental does not have a lower rent.
 	for _, longer := range []prices.Moment{1, 60, 24 * 60, 7 * 24 * 60} {
 		l := r
 		l.Span.End += longer
@@ -318,12 +318,12 @@ func checkProperties(t *testing.T, r prices.Request) {
 			t.Errorf("%s: the rent is %d, and %d for %d minutes more", describe(r), rent, more.Total, longer)
 		}
 	}
-	// Tax on top of a price is the tax that the total includes. Both are rounded,
-	// so that they may differ by 1.
+	// The tax that is added to a price is the tax that the total includes. Both are
+	// rounded, so they may differ by 1.
 	if !r.Tax.Included && q.Tax > 0 {
 		in, err := prices.Tax{Percent: r.Tax.Percent, Included: true}.Bill([]prices.Line{{Kind: prices.KindRent, Amount: q.Total}})
 		if err != nil || in.Total != q.Total || in.Tax < q.Tax-1 || in.Tax > q.Tax+1 {
-			t.Errorf("%s: the tax on top is %d, and as included %d, %v", describe(r), q.Tax, in.Tax, err)
+			t.Errorf("%s: the added tax is %d, and the included tax is %d, %v", describe(r), q.Tax, in.Tax, err)
 		}
 	}
 }

@@ -6,12 +6,12 @@ import (
 )
 
 // Day is a day of the calendar, counted from 1970-01-01, which is 0. Days before
-// that one are negative. The rules take days from 0001-01-01 to 9999-12-31.
+// that one are negative. The rules accept days from 0001-01-01 to 9999-12-31.
 type Day int64
 
-// Moment is a date and a time on the clock on the shop's wall, in minutes from
-// 1970-01-01 00:00. It has no time zone: between two moments lie as many minutes as
-// that clock shows, also on a day on which daylight saving begins or ends.
+// Moment is a date and a time on the shop's clock, in minutes from 1970-01-01 00:00. It
+// has no time zone: the minutes between two moments are the difference on that clock, also
+// on a day on which daylight saving begins or ends.
 type Moment int64
 
 const (
@@ -23,15 +23,15 @@ const (
 )
 
 var (
-	// ErrDate is returned for text that is no date.
+	// ErrDate is returned for text that is not a date.
 	ErrDate = errors.New("not a date written YYYY-MM-DD")
 
-	// ErrTime is returned for text that is no time.
+	// ErrTime is returned for text that is not a time.
 	ErrTime = errors.New("not a time written HH:MM, from 00:00 to 23:59")
 )
 
-// ParseDay returns the day that date writes as YYYY-MM-DD, from 0001-01-01 to
-// 9999-12-31. Any other text is ErrDate.
+// ParseDay returns the day of a date written YYYY-MM-DD, from 0001-01-01 to
+// 9999-12-31. It returns ErrDate for other text.
 func ParseDay(date string) (Day, error) {
 	t, err := time.Parse(time.DateOnly, date)
 	if err != nil || t.Year() < 1 {
@@ -40,8 +40,8 @@ func ParseDay(date string) (Day, error) {
 	return Moment(t.Unix() / 60).Day(), nil
 }
 
-// ParseMoment returns the moment of a date, written as ParseDay takes it, and a time
-// written HH:MM. It returns ErrDate or ErrTime for other text.
+// ParseMoment returns the moment of a date, written as for ParseDay, and a time written
+// HH:MM. It returns ErrDate or ErrTime for other text.
 func ParseMoment(date, clock string) (Moment, error) {
 	day, err := ParseDay(date)
 	if err != nil {
@@ -49,7 +49,7 @@ func ParseMoment(date, clock string) (Moment, error) {
 	}
 	const layout = "15:04"
 	t, err := time.Parse(layout, clock)
-	if err != nil || len(clock) != len(layout) { // Parse takes 9:30, too
+	if err != nil || len(clock) != len(layout) { // Parse accepts 9:30, too
 		return 0, ErrTime
 	}
 	return day.At(t.Hour(), t.Minute()), nil
@@ -66,7 +66,7 @@ func (d Day) String() string { return d.At(0, 0).time().Format(time.DateOnly) }
 // Day returns the day of the moment.
 func (m Moment) Day() Day {
 	day := m / minutesPerDay
-	if m%minutesPerDay < 0 { // the division rounds towards zero, a day begins before
+	if m%minutesPerDay < 0 { // the division rounds towards zero, but the day begins before that
 		day--
 	}
 	return Day(day)
@@ -81,7 +81,7 @@ func (m Moment) time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
 type Span struct{ Start, End Moment }
 
 // ErrSpan is returned for a rental that does not end after it starts, or has days
-// that the rules do not take.
+// that the rules do not accept.
 var ErrSpan = errors.New("a rental has to end after it starts")
 
 func (s Span) check() error {
@@ -102,5 +102,5 @@ func (s Span) begunDays() int64 { return max(1, ceilDiv(s.minutes(), minutesPerD
 // both Start and End count.
 func (s Span) calendarDays() int64 { return int64(s.End.Day()-s.Start.Day()) + 1 }
 
-// ceilDiv returns a / b, rounded up. Both are at least 0, b is greater.
+// ceilDiv returns a / b, rounded up. a is at least 0, and b is greater than 0.
 func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }

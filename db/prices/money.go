@@ -10,13 +10,13 @@ import (
 type Money int64
 
 const (
-	// MaxAmount is the greatest amount that somebody may enter: a rate, a
-	// payment, a deposit. The least one is -MaxAmount.
+	// MaxAmount is the greatest amount that a user may enter: a rate, a payment, a
+	// deposit. The least one is -MaxAmount.
 	MaxAmount Money = 1e12
 
 	// MaxTotal is the greatest amount that the rules compute. It is greater than
-	// MaxAmount because 8,000 years at 5,000.00 a day are 1.5 * 10^12 minor units,
-	// and so small that a report can add up 9,000 such totals in an int64.
+	// MaxAmount, because 8,000 years at 5,000.00 a day are 1.5 * 10^12 minor units. It
+	// is small enough for a report that adds up 9,000 such totals in an int64.
 	MaxTotal Money = 1e15
 )
 
@@ -59,7 +59,7 @@ func (m Money) fraction(n, d int64) (Money, error) {
 	return Money(quo), nil
 }
 
-// magnitude returns n without its sign. It is right for the least int64 as well.
+// magnitude returns n without its sign. It accepts the least int64 as well.
 func magnitude(n int64) uint64 {
 	if n < 0 {
 		return -uint64(n)
@@ -73,8 +73,8 @@ type Percent int64
 const (
 	hundredPercent Percent = 100 * 100
 
-	// MaxPercent is the greatest percentage that somebody may enter: 1,000 %. The
-	// least one is -MaxPercent.
+	// MaxPercent is the greatest percentage that a user may enter: 1,000 %. The least
+	// one is -MaxPercent.
 	MaxPercent Percent = 10 * hundredPercent
 
 	percentDigits = 2

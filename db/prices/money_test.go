@@ -17,8 +17,8 @@ var (
 	kwd = prices.Currency{Code: "KWD", Digits: 3}
 )
 
-// TestCurrencyDigits holds the digits against ISO 4217's list one of January 2026:
-// all of its currencies that do not have two.
+// TestCurrencyDigits compares the digits with list one of ISO 4217, of January 2026: all
+// of its currencies that do not have two digits.
 func TestCurrencyDigits(t *testing.T) {
 	digits := map[string]int{"CLF": 4, "UYW": 4}
 	for code := range strings.FieldsSeq("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF") {
@@ -303,7 +303,7 @@ func FuzzParseMoney(f *testing.F) {
 			}
 		}
 		if m == 0 {
-			return // math/big would work out 10^999999999 of 0e999999999
+			return // math/big would compute 10^999999999 for 0e999999999
 		}
 		// Without commas and in ASCII, math/big reads the same number.
 		if x, ok := new(big.Rat).SetString(strings.TrimSpace(text)); ok && !strings.ContainsAny(text, "_/xXpPoObB") {

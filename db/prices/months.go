@@ -6,9 +6,9 @@ type DueLine struct {
 	Due Day
 }
 
-// maxMonthLines is how many months of a rental have a line each: as many as begin
-// within the ten years that a rental may last. Only a booking through the paths of
-// the 1Now API document may be longer.
+// maxMonthLines is the number of months of a rental that have a line each. As many months
+// begin within ten years, the longest rental. Only a booking through the paths of the 1Now
+// API document may be longer.
 const maxMonthLines = 122
 
 // DueLines returns the charges of a rental that begins on start with the days on
@@ -16,12 +16,12 @@ const maxMonthLines = 122
 // month becomes one line for each month, due on the first of its 30 days, and rent
 // for the time after the months is due on the first day of that time.
 //
-// Of a rental that is longer than ten years, the months after the 122nd are one line,
-// due on the first day of the first of them: 8,000 years would be 97,000 lines. The
-// amounts of the lines add up to those of charges.
+// If a rental is longer than ten years, the months after the 122nd are one line, due on
+// the first day of the first of them: 8,000 years would be 97,000 lines. The amounts of
+// the lines add up to those of charges.
 func DueLines(c Currency, charges []Line, start Day) ([]DueLine, error) {
 	lines := make([]DueLine, 0, len(charges))
-	after := start // the first day after the months before
+	after := start // the first day after the months so far
 	for _, charge := range charges {
 		switch {
 		case charge.Kind != KindRent:

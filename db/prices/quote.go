@@ -1,6 +1,6 @@
 package prices
 
-// Request is what the price of a rental depends on.
+// Request has everything that the price of a rental depends on.
 type Request struct {
 	Currency Currency
 	Span     Span // from pick-up to the agreed end
@@ -10,20 +10,20 @@ type Request struct {
 	Extras   []Extra  // in the order of their lines
 	Discount Discount
 	Tax      Tax
-	Deposit  Money // the deposit of the car; it is no part of the price
+	Deposit  Money // the deposit of the car; it is not a part of the price
 }
 
 // Quote is the price of a rental.
 type Quote struct {
 	Bill          // its Charges are of the kinds rent, season, extra, discount and tax, in this order
-	Days    int64 // the days that are paid whole, at least 1
+	Days    int64 // the full days that are paid, at least 1
 	Hours   int64 // the hours that are paid in addition
 	Deposit Money
 }
 
 // Quote returns the price of the rental. A car without a daily rate has no charges.
 //
-// Its errors are ErrSpan; ErrOutOfRange for a rate, amount or percentage that nobody
+// Its errors are ErrSpan; ErrOutOfRange for a rate, amount or percentage that no user
 // may enter; and ErrTooLarge for a line or a total beyond MaxTotal.
 func (r Request) Quote() (Quote, error) {
 	paid, lines, err := r.rent(r.Span)

@@ -26,7 +26,7 @@ func day(t testing.TB, date string) prices.Day {
 	return d
 }
 
-// lasting returns a span from 2025-07-20 10:00 on.
+// lasting returns a span of that length, which starts on 2025-07-20 at 10:00.
 func lasting(days, hours, minutes int64) prices.Span {
 	start := prices.Day(20289).At(10, 0)
 	return prices.Span{Start: start, End: start + prices.Moment(days*1440+hours*60+minutes)}
@@ -123,7 +123,7 @@ func TestRent(t *testing.T) {
 			"1d 4h; rent: 1 day × 5,000 = 5,000; rent: 4 hours × 500 = 2,000; total 7,000"},
 		{"more than four hours are a day", lasting(1, 4, 1), prices.DayRule{ExtraHourPercent: 1000, FullDayAfterHours: 4}, prices.Rates{Daily: rate(5000)},
 			"2d 0h; rent: 2 days × 5,000 = 10,000; total 10,000"},
-		{"the grace goes before the full day", lasting(1, 5, 0), prices.DayRule{GraceMinutes: 300, ExtraHourPercent: 1000, FullDayAfterHours: 4}, prices.Rates{Daily: rate(5000)},
+		{"the grace takes precedence over the full day", lasting(1, 5, 0), prices.DayRule{GraceMinutes: 300, ExtraHourPercent: 1000, FullDayAfterHours: 4}, prices.Rates{Daily: rate(5000)},
 			"1d 0h; rent: 1 day × 5,000 = 5,000; total 5,000"},
 		{"25 days may cost a month", lasting(25, 0, 0), by24h, prices.Rates{Daily: rate(5000), Weekly: rate(30000), Monthly: rate(90000)},
 			"25d 0h; rent: 1 month × 90,000 = 90,000; total 90,000"},
@@ -236,7 +236,7 @@ func TestQuote(t *testing.T) {
 		{"so is a percentage", with(func(r *prices.Request) {
 			r.Discount = prices.Discount{Percent: 15000}
 		}), "10d 0h; rent: 10 days × 4,000 = 40,000; discount: Discount 150 % = -40,000; total 0"},
-		{"tax on top", with(func(r *prices.Request) {
+		{"added tax", with(func(r *prices.Request) {
 			r.Discount, r.Tax = prices.Discount{Amount: rs(500)}, prices.Tax{Name: "PST", Percent: 1600}
 		}), "10d 0h; rent: 10 days × 4,000 = 40,000; discount: Discount = -500; tax: PST 16 % = 6,320; total 45,820, tax 6,320"},
 		{"tax included", with(func(r *prices.Request) {
@@ -342,7 +342,7 @@ func TestQuoteRefuses(t *testing.T) {
 	}
 }
 
-// TestBill works out the tax of a rental anew after charges were added at its return.
+// TestBill computes the tax of a rental again after its return has added charges.
 func TestBill(t *testing.T) {
 	line := func(kind prices.Kind, rupees int64) prices.Line {
 		return prices.Line{Kind: kind, Label: string(kind), Quantity: 1, Unit: prices.UnitRental, Price: rs(rupees), Amount: rs(rupees)}

@@ -6,7 +6,7 @@ type Rates struct {
 	Daily     *Money
 	Weekly    *Money // for 7 days
 	Monthly   *Money // for 30 days
-	ExtraHour *Money // for an hour beyond the last full day; nil: by DayRule.ExtraHourPercent
+	ExtraHour *Money // for an hour beyond the last full day; nil means DayRule.ExtraHourPercent
 }
 
 const (
@@ -23,12 +23,11 @@ func (r Rates) check() error {
 	return nil
 }
 
-// inRange reports whether m is an amount that somebody may enter as a price.
+// inRange reports whether m is an amount that a user may enter as a price.
 func inRange(m Money) bool { return m >= 0 && m <= MaxAmount }
 
 // hourly returns what an hour beyond the last full day costs. A percentage of the
-// daily rate is rounded, so that the hours on a line times their price are the
-// line's amount.
+// daily rate is rounded, so that the amount of a line is its hours times their price.
 func (r Rates) hourly(rule DayRule) (Money, error) {
 	if r.ExtraHour != nil {
 		return *r.ExtraHour, nil
@@ -51,7 +50,7 @@ type cover struct {
 // It tries at most 61 covers, whatever n is. 7 months are as long as 30 weeks. If
 // they cost no more, a cover with 30 weeks can have 7 months instead, so that a
 // cheapest cover has fewer than 30 weeks. For each number of weeks, the days that are
-// left are paid with the months that fit in, and days, or with one month more. This
+// left are paid with as many months as fit, and days, or with one month more. This
 // is cheapest if a month costs no more than 30 days. If it costs more, a week costs
 // more than 7 days as well, and days alone are cheapest. If 7 months cost more than
 // 30 weeks, the same is true with months and weeks exchanged: a cheapest cover has
@@ -100,8 +99,8 @@ func (r Rates) cheapestCover(n int64) cover {
 	return best
 }
 
-// wasteful reports whether c covers n days without one of its months, weeks or days,
-// too.
+// wasteful reports whether c still covers n days if one of its months, weeks or days is
+// left out.
 func (c cover) wasteful(n int64) bool {
 	spare := c.months*daysPerMonth + c.weeks*daysPerWeek + c.days - n
 	switch {
@@ -113,7 +112,7 @@ func (c cover) wasteful(n int64) bool {
 	return spare >= daysPerMonth
 }
 
-// before reports whether c goes before d: it is cheaper, or costs the same and has
+// before reports whether c is better than d: it is cheaper, or costs the same and has
 // more of the larger units.
 func (c cover) before(d cover) bool {
 	switch {
@@ -125,20 +124,19 @@ func (c cover) before(d cover) bool {
 	return c.weeks > d.weeks
 }
 
-// rent is what a span costs by the rates of a car.
+// rent is the price of a span by the rates of a car.
 type rent struct {
-	full   int64 // the full days of the span, at least 1, whatever covers them
-	days   int64 // the days that are paid whole
+	full   int64 // the full days of the span, at least 1, with or without months and weeks
+	days   int64 // the full days that are paid
 	hours  int64 // the hours that are paid in addition
 	lines  []Line
 	amount Money // the sum of lines
 }
 
-// rentOf returns the rent of s. Hours never cost more than one day more would: then
-// that day is paid instead, with a cheaper week if that is cheaper. It is also paid
-// when both cost the same, as a larger unit is preferred to smaller ones. Hours that
-// cost nothing are not counted. Without a daily rate there are no lines, and days and
-// hours are those of the clock.
+// rentOf returns the rent of s. If the hours cost as much as one day more or more, that
+// day is paid instead of the hours. Days can then become a week, if a week is cheaper.
+// Hours that cost nothing are not counted. Without a daily rate there are no lines, and
+// days and hours are those of the day rule.
 func rentOf(c Currency, s Span, rule DayRule, rates Rates) (rent, error) {
 	full, hours := rule.count(s)
 	r := rent{full: full, days: full, hours: hours}
@@ -185,8 +183,8 @@ func rentOf(c Currency, s Span, rule DayRule, rates Rates) (rent, error) {
 	return r, nil
 }
 
-// spread returns over how many days the rent is spread for the seasons. A day with
-// paid hours is one.
+// spread returns the number of days over which the rent is spread for the seasons. The
+// hours count as one more day.
 func (r rent) spread() int64 {
 	if r.hours > 0 {
 		return r.days + 1

@@ -3,10 +3,10 @@ package prices
 import "strconv"
 
 // Late returns the charge for a car that came back at that moment, or nil if there
-// is none. It is the price of the time from pick-up to return, less the price of the
+// is none. It is the price of the time from pick-up to return, minus the price of the
 // time from pick-up to the agreed end, by the rental's own rates and seasons.
-// Extras, the discount and a tax on top are no part of these prices: an extra for the
-// days beyond is a charge of its own, and the tax is worked out on the bill.
+// These prices do not include extras, the discount and an added tax: an extra for the
+// days beyond the end is a charge of its own, and Tax.Bill computes the tax.
 //
 // Its errors are those of Quote.
 func (r Request) Late(returned Moment) (*Line, error) {
@@ -33,16 +33,16 @@ func (r Request) Late(returned Moment) (*Line, error) {
 	return &line, nil
 }
 
-// Mileage is what a car drove, and how much of it the rent includes.
+// Mileage is the distance that a car was driven, and how much of it the rent includes.
 type Mileage struct {
 	Km     int64  // driven from hand-over to return, at least 0
-	PerDay *int64 // included for each begun day, at least 0; nil: any distance
-	Rate   *Money // for each km beyond; nil: none is charged
+	PerDay *int64 // km that the rent includes for each begun day, at least 0; nil means any distance
+	Rate   *Money // for each km beyond; nil means that they are free
 }
 
 // Charge returns the charge for the distance beyond the allowance, or nil if there is
 // none. s is from the agreed start to the later of the agreed end and the return.
-// Its days are begun days of 24 hours, or the days of the calendar by a calendar rule.
+// Its days are begun days of 24 hours, or days of the calendar if the rule counts these.
 //
 // Its errors are ErrSpan, ErrOutOfRange and ErrTooLarge.
 func (m Mileage) Charge(c Currency, s Span, rule DayRule) (*Line, error) {
@@ -70,19 +70,19 @@ func (m Mileage) Charge(c Currency, s Span, rule DayRule) (*Line, error) {
 	return &line, nil
 }
 
-// maxKm is more than any odometer shows. Times 4 * 10^6 days it fits in an int64.
+// maxKm is more than any odometer shows. Multiplied by 4 * 10^6 days, it fits in an int64.
 const maxKm = 1e12
 
-// Fuel is how full the tank was, in eighths from 0 to 8, and what fuel costs.
+// Fuel is the fuel in the tank, in eighths from 0 to 8, and the price of fuel.
 type Fuel struct {
 	Out, In    int64  // at hand-over and at return
 	TankLitres *int64 // at least 0; nil if unknown
-	Price      *Money // of a litre; nil: none is charged
-	Fee        *Money // added when fuel is missing; nil: nothing is added
+	Price      *Money // of a litre; nil means that fuel is free
+	Fee        *Money // is added if fuel is missing; nil means no fee
 }
 
-// Charge returns the charge for missing fuel, or nil if there is none: more than went
-// out is never paid back. The fee is due only when fuel is missing.
+// Charge returns the charge for missing fuel, or nil if there is none. The shop never pays
+// for extra fuel. The fee is due only if fuel is missing.
 //
 // Its errors are ErrOutOfRange and ErrTooLarge.
 func (f Fuel) Charge(c Currency) (*Line, error) {

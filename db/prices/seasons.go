@@ -19,7 +19,7 @@ func (s Season) days(first Day, n int64) int64 {
 	return int64(to-from) + 1
 }
 
-// label returns the season as the shop calls it: Eid +20 %.
+// label returns the shop's name of the season with its percentage: Eid +20 %.
 func (s Season) label() string {
 	sign := ""
 	if s.Percent > 0 {
@@ -28,13 +28,13 @@ func (s Season) label() string {
 	return s.Name + " " + sign + s.Percent.String() + " %"
 }
 
-// seasonLines returns a line for each of the seasons that changes the price of r.
+// seasonLines returns a line for each season that changes the price of r.
 //
 // The rent is spread evenly over its days, which begin on first and the days that
 // follow it. A season costs its percentage of the rent of each day that begins within
 // it. Overlapping seasons add up: each has a line, and the percentages are of the
-// rent without seasons. Together they take at most the rent away: beyond that the
-// last ones take less.
+// rent without seasons. Together they reduce the rent to 0 at most: the last ones are
+// reduced if the sum would be less.
 func seasonLines(seasons []Season, r rent, first Day) ([]Line, error) {
 	var lines []Line
 	left := r.amount

@@ -6,7 +6,7 @@ import "strings"
 type Tax struct {
 	Name     string  // GST, PST; "Tax" if empty
 	Percent  Percent // at least 0
-	Included bool    // the prices have the tax in them; otherwise it comes on top
+	Included bool    // the prices include the tax; otherwise it is added to them
 }
 
 // Bill is the charges of a rental with their sum.
@@ -16,11 +16,11 @@ type Bill struct {
 	Tax     Money // how much of Total is tax, at least 0
 }
 
-// Bill adds up charges. With tax on top, Charges end with a line for it, in place of
-// any tax line among charges. With tax included, there is no tax line.
+// Bill adds up charges. If the tax is added, Charges end with a line for it, which
+// replaces any tax line in charges. If the tax is included, there is no tax line.
 //
-// Fines, tolls and damage are passed on untaxed. Tax is worked out on the sum of the
-// other charges and rounded once. A sum below 0 is a total of 0 without tax.
+// There is no tax on fines, tolls and damage. The tax is a percentage of the sum of the
+// other charges, and is rounded once. A sum below 0 becomes a total of 0 without tax.
 //
 // Its errors are ErrTooLarge, and ErrOutOfRange for a percentage.
 func (t Tax) Bill(charges []Line) (Bill, error) {

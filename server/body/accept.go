@@ -7,8 +7,7 @@ import (
 )
 
 // Quality returns how much a header like Accept prefers a value (RFC 9110,
-// section 12.4.2): the q of the first of names that header lists, or 0 if it
-// lists none.
+// section 12.4.2): the q of the first of names that is in the header, or 0 if none is.
 func Quality(header string, names ...string) float64 {
 	for _, name := range names {
 		for item := range strings.SplitSeq(header, ",") {
@@ -28,7 +27,7 @@ func Quality(header string, names ...string) float64 {
 	return 0
 }
 
-// AcceptsGzip reports whether the client takes an answer that is compressed with gzip.
+// AcceptsGzip reports whether the client accepts an answer that is compressed with gzip.
 func AcceptsGzip(r *http.Request) bool {
 	accept := r.Header["Accept-Encoding"]
 	return len(accept) > 0 && Quality(strings.Join(accept, ","), "gzip", "*") > 0

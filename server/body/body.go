@@ -1,6 +1,6 @@
-// Package body reads what requests say: JSON, forms and multipart bodies, the
+// Package body reads the contents of requests: JSON, forms and multipart bodies, the
 // fields in them, query parameters and the headers that state a preference. It
-// knows neither routes nor the database.
+// knows neither routes nor SQL.
 package body
 
 import (
@@ -14,18 +14,18 @@ import (
 	"sync"
 )
 
-// MaxSize is how many bytes a request's body may have.
+// MaxSize is the greatest size of a request's body in bytes.
 const MaxSize = 1 << 20
 
-// Only largeBodies bodies of smallBody bytes or more are in memory at a time, from
-// reading one until its request is answered, so that a flood of them does not take
-// all the memory of a small machine. No body of a shop's is that large.
+// At most largeBodies bodies of smallBody bytes or more are in memory at a time, so that
+// a flood of them does not take all the memory of a small machine. Such a body counts
+// until its request has been answered. The requests of a shop have smaller bodies.
 const (
 	smallBody   = 16 << 10
 	largeBodies = 8
 )
 
-// maxFields is how many fields a body may have, as in the first implementation.
+// maxFields is the greatest number of fields in a body, as in the first implementation.
 const maxFields = 1000
 
 // Error is a fault in a request as a whole.
@@ -45,7 +45,7 @@ func refuse(status int, format string, args ...any) error {
 // counts.
 type Body map[string]any
 
-// file stands for an uploaded file in a multipart body. No field takes one.
+// file stands for an uploaded file in a multipart body. No field accepts one.
 type file struct{}
 
 // value returns the value of a field: a string, json.Number, bool, nil, array,
@@ -68,7 +68,7 @@ func NewReader() *Reader { return &Reader{make(chan struct{}, largeBodies)} }
 
 // Read reads r's body: JSON, a form, or multipart form data. An empty body has
 // no fields, whatever its type. A body that cannot be read is an *Error or
-// FieldErrors. The caller calls release when it has answered the request, also
+// FieldErrors. The caller must call release when it has answered the request, also
 // after an error.
 func (b *Reader) Read(w http.ResponseWriter, r *http.Request) (fields Body, release func(), err error) {
 	text, release, err := b.readAll(w, r)
@@ -105,7 +105,7 @@ func (b *Reader) readAll(w http.ResponseWriter, r *http.Request) (text []byte, r
 	in := http.MaxBytesReader(w, r.Body, MaxSize)
 	var buf bytes.Buffer
 	_, err = io.CopyN(&buf, in, smallBody)
-	if err == nil { // there may be more
+	if err == nil { // the body may be longer
 		select {
 		case b.large <- struct{}{}:
 			release = sync.OnceFunc(func() { <-b.large })
@@ -120,8 +120,8 @@ func (b *Reader) readAll(w http.ResponseWriter, r *http.Request) (text []byte, r
 	var tooMuch *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooMuch):
-		// Read on for a while: a client that is still sending would see
-		// its connection break and not our answer.
+		// Read on for a while: if the server stopped now, a client that is still
+		// sending would see a broken connection instead of the answer.
 		_, _ = io.CopyN(io.Discard, r.Body, 8*MaxSize)
 		return nil, release, tooLarge
 	case err != nil:
@@ -130,5 +130,5 @@ func (b *Reader) readAll(w http.ResponseWriter, r *http.Request) (text []byte, r
 	return buf.Bytes(), release, nil
 }
 
-// quote puts s in double quotes, as it stands.
+// quote returns s in double quotes, without escapes.
 func quote(s string) string { return `"` + s + `"` }

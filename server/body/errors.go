@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// FieldErrors is a fault in the fields of a request, and the body of its 400: for
-// each field at fault, by its name, what is wrong with it.
+// FieldErrors is an error in the fields of a request, and the body of its 400. It has
+// the name of each field at fault, with the messages about that field.
 type FieldErrors []fieldError
 
 type fieldError struct {
@@ -16,8 +16,7 @@ type fieldError struct {
 	messages []string
 }
 
-// Add adds what is wrong with a field. An empty name stands for several fields
-// together.
+// Add adds a message about a field. An empty name stands for several fields together.
 func (f *FieldErrors) Add(name, message string) {
 	if name == "" {
 		name = "non_field_errors"
@@ -31,13 +30,13 @@ func (f *FieldErrors) Add(name, message string) {
 	*f = append(*f, fieldError{name, []string{message}})
 }
 
-// AddFirst is Add for a field that is not at fault yet, before all others.
+// AddFirst adds a message about a field that has none yet, before those of all others.
 func (f *FieldErrors) AddFirst(name, message string) {
 	*f = append(FieldErrors{{name, []string{message}}}, *f...)
 }
 
-// MarshalJSON writes an object with the fields in the order in which they were
-// added, which a map would not keep.
+// MarshalJSON writes an object with the fields in the order in which they were added. A
+// map would lose that order.
 func (f FieldErrors) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	buf.WriteByte('{')

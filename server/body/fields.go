@@ -9,9 +9,9 @@ import (
 	"onenow/db"
 )
 
-// Fields reads the fields of a body, one method call for each, and collects what
-// is wrong with them. A method returns nil for a field that is at fault, and for
-// a field that is missing from a partial update.
+// Fields reads the fields of a body, with one method call for each, and collects the
+// messages about fields at fault. A method returns nil for a field that is at fault, and
+// for a field that is missing from a partial update.
 type Fields struct {
 	body    Body
 	partial bool // a field may be missing
@@ -26,7 +26,7 @@ func (b Body) Fields(partial bool) *Fields {
 // Err returns FieldErrors with every field at fault, or nil.
 func (f *Fields) Err() error { return f.Errs.Err() }
 
-// value returns the value of a field, and whether there is one.
+// value returns the value of a field, and whether it has one.
 func (f *Fields) value(name string) (any, bool) {
 	v, ok := f.body.value(name)
 	switch {
@@ -38,7 +38,7 @@ func (f *Fields) value(name string) (any, bool) {
 	return v, v != nil
 }
 
-// Text takes a text of 1 to most characters, without the spaces around it.
+// Text accepts a text of 1 to most characters, without the spaces around it.
 func (f *Fields) Text(name string, most int) *string {
 	v, ok := f.value(name)
 	if !ok {
@@ -66,7 +66,7 @@ func (f *Fields) Text(name string, most int) *string {
 	return &s
 }
 
-// Password takes a password as it stands, with any characters and any spaces. It
+// Password accepts a password and does not change it: any characters and any spaces. It
 // may have up to most characters, or any number of them if most is 0.
 func (f *Fields) Password(name string, most int) *string {
 	v, ok := f.value(name)
@@ -87,7 +87,7 @@ func (f *Fields) Password(name string, most int) *string {
 	return nil
 }
 
-// Integer takes a whole number from least to most.
+// Integer accepts a whole number from least to most.
 func (f *Fields) Integer(name string, least, most int) *int {
 	v, ok := f.value(name)
 	if !ok {
@@ -108,7 +108,7 @@ func (f *Fields) Integer(name string, least, most int) *int {
 	return &i
 }
 
-// Date takes a date written YYYY-MM-DD and nothing else.
+// Date accepts a date written YYYY-MM-DD and nothing else.
 func (f *Fields) Date(name string) *db.Date {
 	v, ok := f.value(name)
 	if !ok {
@@ -123,7 +123,7 @@ func (f *Fields) Date(name string) *db.Date {
 	return &d
 }
 
-// Reference takes the id of another row. unknown is the error for a number that
+// Reference accepts the id of another row. unknown returns the error for a number that
 // is too large to be an id.
 func (f *Fields) Reference(name string, unknown func(given string) *db.Error) *int64 {
 	v, ok := f.value(name)
@@ -133,7 +133,7 @@ func (f *Fields) Reference(name string, unknown func(given string) *db.Error) *i
 	n, err, given := int64(0), errNotWhole, ""
 	switch v := v.(type) {
 	case string:
-		if v == "" { // a form sends this for no choice
+		if v == "" { // a form sends this if the user has chosen nothing
 			f.Errs.Add(name, msgNull)
 			return nil
 		}
@@ -154,8 +154,8 @@ func (f *Fields) Reference(name string, unknown func(given string) *db.Error) *i
 	return &n
 }
 
-// Text returns a field as it stands, "" if it is missing or null, and whether it
-// is text.
+// Text returns a field unchanged, or "" if it is missing or null. ok is false if the
+// field is not text.
 func (b Body) Text(name string) (s string, ok bool) {
 	v, _ := b.value(name)
 	if v == nil {

@@ -34,7 +34,7 @@ func pairs(text string) iter.Seq2[string, string] {
 	}
 }
 
-// unescape returns s without its escapes. With an invalid escape it returns s.
+// unescape returns s without its escapes, or s itself if an escape is invalid.
 func unescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -46,7 +46,7 @@ func parseMultipart(text []byte, boundary string) (Body, error) {
 	if boundary == "" {
 		return nil, refuse(http.StatusBadRequest, "Multipart form parse error - Invalid boundary in multipart: None")
 	}
-	// The limit is more than the whole body, so that no file is ever written.
+	// The limit is larger than the whole body, so that ReadForm never writes a file.
 	form, err := multipart.NewReader(bytes.NewReader(text), boundary).ReadForm(2 * MaxSize)
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "Multipart form parse error - %s", err)

@@ -11,9 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// parseJSON reads the top level of a JSON object. Each value stays as it is
-// written until a field asks for it, so that a hostile body costs a small
-// multiple of its size.
+// parseJSON reads the top level of a JSON object. It does not decode a value until a
+// field needs it, so that a hostile body costs a small multiple of its size.
 func parseJSON(text []byte) (Body, error) {
 	if i, what := malformed(text); what != "" {
 		return nil, parseError(text, i, what)
@@ -36,7 +35,7 @@ func parseJSON(text []byte) (Body, error) {
 		}
 		return b, nil
 	}
-	// There may be a hundred thousand members: take one after another, which is slower.
+	// There may be a hundred thousand members: read them one by one, which is slower.
 	dec := json.NewDecoder(bytes.NewReader(text))
 	_, err := dec.Token() // the brace
 	for err == nil && dec.More() {
@@ -59,7 +58,7 @@ func parseJSON(text []byte) (Body, error) {
 	return b, nil
 }
 
-// array and object stand for a JSON array and a JSON object. No field takes one.
+// array and object stand for a JSON array and a JSON object. No field accepts one.
 type array struct{}
 type object struct{}
 
@@ -83,8 +82,8 @@ func parseValue(text json.RawMessage) any {
 	return json.Number(bytes.TrimSpace(text))
 }
 
-// malformed returns where and why text is not JSON; the reason is empty if text
-// is JSON.
+// malformed returns the offset of the first fault in text and what the fault is. what
+// is empty if text is JSON.
 func malformed(text []byte) (offset int, what string) {
 	if !json.Valid(text) {
 		var syntax *json.SyntaxError
@@ -97,7 +96,7 @@ func malformed(text []byte) (offset int, what string) {
 		}
 		return offset, nameCharacter(syntax.Error(), text[offset:])
 	}
-	// encoding/json would put U+FFFD in the place of either of these.
+	// encoding/json would replace invalid UTF-8 and unpaired surrogates by U+FFFD.
 	for rest := text; len(rest) > 0; {
 		c, n := utf8.DecodeRune(rest)
 		if c == utf8.RuneError && n == 1 {
@@ -111,8 +110,8 @@ func malformed(text []byte) (offset int, what string) {
 	return 0, ""
 }
 
-// nameCharacter returns a message of encoding/json about the first byte of rest,
-// with the whole character in the place of the byte.
+// nameCharacter returns a message of encoding/json about the first byte of rest, with
+// the byte replaced by the whole character.
 func nameCharacter(message string, rest []byte) string {
 	c, n := utf8.DecodeRune(rest)
 	if n == 0 || c < utf8.RuneSelf {
@@ -125,9 +124,9 @@ func nameCharacter(message string, rest []byte) string {
 	return strings.Replace(message, named, strconv.QuoteRune(c), 1)
 }
 
-// loneSurrogate returns the offset of the first \ud800 to \udfff escape in
-// valid JSON that is not half of a pair, which is no character (RFC 8259,
-// section 8.2); -1 if there is none.
+// loneSurrogate returns the offset of the first escape from \ud800 to \udfff in valid
+// JSON that is not half of a pair, or -1 if there is none. Such an escape is not a
+// character (RFC 8259, section 8.2).
 func loneSurrogate(text []byte) int {
 	unit := func(i int) uint64 { // the escape \uXXXX at i, or 0
 		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
@@ -159,8 +158,8 @@ func parseError(text []byte, offset int, what string) error {
 	return refuse(http.StatusBadRequest, "JSON parse error - %s: line %d column %d (char %d)", what, line, column, utf8.RuneCount(before))
 }
 
-// typeName returns the name of v's type in Python, which clients of the first
-// implementation know.
+// typeName returns the name of v's type in Python. Clients of the first implementation
+// know these names.
 func typeName(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -23,14 +23,14 @@ func TestJSONValues(t *testing.T) {
 		}
 	}
 	if got, ok := b.value("d"); ok {
-		t.Errorf("got %v for a field of a field", got)
+		t.Errorf("got %v for a field of a nested object", got)
 	}
 	if len(b) != 9 {
 		t.Errorf("got %d fields, want 9", len(b))
 	}
 }
 
-// TestJSONFaults names the character at fault, and its place.
+// TestJSONFaults checks that a message has the character at fault and its place.
 func TestJSONFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"{“a”: 1}":          `invalid character '“' looking for beginning of object key string: line 1 column 2 (char 1)`,
@@ -58,7 +58,7 @@ func TestJSONFaults(t *testing.T) {
 	}
 }
 
-// TestJSONThatIsNoObject says what it is in Python's words.
+// TestJSONThatIsNoObject checks that a message has the Python name of the value's type.
 func TestJSONThatIsNoObject(t *testing.T) {
 	for text, want := range map[string]string{
 		" null ": "No data provided", "[1]": "list", ` "a"`: "str", "1": "int", "\n1.5": "float", "true": "bool",
@@ -73,7 +73,7 @@ func TestJSONThatIsNoObject(t *testing.T) {
 	}
 }
 
-// TestManyFields has as many fields as a body may have, and one more.
+// TestManyFields sends as many fields as a body may have, and one more.
 func TestManyFields(t *testing.T) {
 	var form, object strings.Builder
 	for i := range maxFields {
@@ -96,7 +96,7 @@ func TestManyFields(t *testing.T) {
 	}
 }
 
-// TestHostileBodies costs a small multiple of a body's size.
+// TestHostileBodies checks that a body costs a small multiple of its size.
 func TestHostileBodies(t *testing.T) {
 	for name, text := range map[string]string{
 		"a list":            `{"a":[` + strings.Repeat("1,", MaxSize/2-10) + "1]}",

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// errNotWhole says that a text or number is not a whole number.
+// errNotWhole is the error for a text or a number that is not a whole number.
 var errNotWhole = errors.New("not a whole number")
 
-// maxDigits is how many digits a whole number in a text may have.
+// maxDigits is the greatest number of digits of a whole number in a text.
 const maxDigits = 100
 
 // parseWhole returns the whole number in s, such as "2020", "-5" or "2020.0". The
@@ -59,8 +59,8 @@ func wholeNumber(n json.Number) (int64, error) {
 	return int64(f), nil
 }
 
-// outOfRange returns what is wrong with n, which parseWhole or wholeNumber has
-// returned with err, if it is not a number from least to most.
+// outOfRange returns a message unless n is a number from least to most; otherwise it
+// returns "". n and err are the results of parseWhole or wholeNumber.
 func outOfRange(n int64, err error, least, most int) string {
 	switch {
 	case err == errNotWhole:

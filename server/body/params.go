@@ -10,7 +10,7 @@ import (
 	"onenow/db"
 )
 
-// maxPage is the most rows that limit can ask for.
+// maxPage is the greatest value of the parameter limit.
 const maxPage = 1000
 
 // Params reads the parameters of a query string, as Fields reads the fields of a
@@ -28,7 +28,7 @@ func ParseQuery(r *http.Request) *Params {
 // Err returns FieldErrors with every parameter at fault, or nil.
 func (p *Params) Err() error { return p.Errs.Err() }
 
-// get returns the last value of a parameter, or "". It keeps nothing of the other
+// get returns the last value of a parameter, or "". It does not store the other
 // parameters: a query string may have ten thousand of them.
 func (p *Params) get(name string) string {
 	last := ""
@@ -65,7 +65,7 @@ func (p *Params) Flag(name string) bool {
 	return false
 }
 
-// Choice returns the index of a parameter among choices, or 0.
+// Choice returns the index of a parameter's value in choices, or 0 if it is absent.
 func (p *Params) Choice(name string, choices ...string) int {
 	v := p.get(name)
 	i := slices.Index(choices, v)
@@ -94,7 +94,7 @@ func (p *Params) ID(name string) *int64 {
 	if v == "" {
 		return nil
 	}
-	id, err := parseWhole(v) // no row has an id that is out of range, nor the one nearest to it
+	id, err := parseWhole(v) // if the id is out of range, the nearest int64, which no row has
 	if err == errNotWhole {
 		p.Errs.Add(name, msgInteger)
 		return nil
@@ -119,9 +119,9 @@ func (p *Params) IDs(name string) (ids []int64) {
 	return ids
 }
 
-// Page returns the page that the parameters ask for: limit rows, or all of them
-// if limit is 0, behind the row with the id after, or from the beginning if that is
-// nil. count asks for the number of all rows as well.
+// Page returns the parameters of a page: at most limit rows, or all of them if limit is
+// 0, that follow the row with the id after, or from the first row if after is nil. count
+// says whether the client wants the number of all rows.
 func (p *Params) Page() (after *int64, limit int, count bool) {
 	after, count = p.ID("after"), p.Flag("count")
 	if v := p.get("limit"); v != "" {
@@ -134,8 +134,8 @@ func (p *Params) Page() (after *int64, limit int, count bool) {
 	return after, limit, count
 }
 
-// PathID returns the id in a path, and false when it is no number. An id that is
-// out of range becomes the nearest int64, which no row has.
+// PathID returns the id in a path. ok is false if it is not a number. An id that is out
+// of range becomes the nearest int64, which no row has.
 func PathID(s string) (id int64, ok bool) {
 	id, err := parseInt(s)
 	return id, err != errNotWhole

@@ -27,14 +27,14 @@ import (
 //go:embed openapi.yaml
 var YAML []byte
 
-// JSON is YAML as JSON, with its keys in the same order. After a change of
-// openapi.yaml, "go test ./server/docs -update" writes it again.
+// JSON is the same description as JSON, with its keys in the same order. After a change
+// of openapi.yaml, write it again with "go test ./server/docs -update".
 //
 //go:embed openapi.json
 var JSON []byte
 
-// page holds the files of the page at /docs/. The page runs Swagger UI, which
-// comes from swgui, compressed.
+// page holds our own files of the page at /docs/. The page runs Swagger UI, whose
+// compressed files are in package swgui.
 //
 //go:embed index.html docs.js docs.css
 var page embed.FS
@@ -75,8 +75,7 @@ var files = sync.OnceValues(func() (map[string]file, error) {
 	return all, nil
 })
 
-// Serve answers with the file that r's path names, or returns an error that is
-// fs.ErrNotExist when there is none.
+// Serve answers with the file at r's path, or returns fs.ErrNotExist if there is none.
 func Serve(w http.ResponseWriter, r *http.Request) error {
 	all, err := files()
 	if err != nil {
@@ -98,24 +97,24 @@ func Serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Redirect sends a client to the page, from a path in the same folder. The
-// location is relative, so that it holds below any path of a proxy.
+// Redirect redirects a client to the page, from a path in the same folder. The
+// location is relative, so that it works below any prefix of a proxy.
 func Redirect(w http.ResponseWriter) {
 	w.Header().Set("Location", "docs/") // http.Redirect would make it absolute
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusFound)
 }
 
-// file is a file that is the same for every client. All requests share its bytes,
-// plain and compressed, which are made once, when they are first needed.
+// file is a file that is the same for every client. All requests share its plain and its
+// compressed bytes, which are made once, when a request first needs them.
 type file struct {
 	mediaType string
 	tag       string // the ETag of plain; that of zipped ends in -gzip
 	plain     func() []byte
-	zipped    func() []byte // nil for a file that is served as it is
+	zipped    func() []byte // nil for a file that is never served compressed
 }
 
-// minZipped is the size in bytes from which a file is also served compressed.
+// minZipped is the least size in bytes of a file that is also served compressed.
 const minZipped = 1 << 10
 
 func newFile(mediaType string, content []byte) file {
@@ -135,8 +134,8 @@ func hash(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// serve answers with f, or with 304 to a client that has it. Clients may keep
-// the file, and ask each time whether there is a newer one.
+// serve answers with f, or with 304 to a client that has it. Clients may cache the
+// file, and must ask each time whether it is still current.
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
@@ -162,7 +161,7 @@ func zip(content []byte) []byte {
 	return buf.Bytes()
 }
 
-// unzip returns the content of a compressed file of ours.
+// unzip returns the content of a compressed file that is part of the program.
 func unzip(content []byte) []byte {
 	zr, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {

@@ -1,7 +1,7 @@
 // Shows openapi.yaml, which is served one folder up.
 
-// The introduction tells of the responses and headers that are common to many
-// operations. Each operation shows only its own.
+// The introduction describes the responses and headers that are common to many
+// operations. Each operation shows only its other ones.
 const isCommon = (part) => part.get("x-common");
 const ownResponses = (responses) =>
 	responses.filterNot(isCommon).map((r) => r.update("headers", (headers) => headers?.filterNot(isCommon)));
@@ -26,7 +26,7 @@ const ui = SwaggerUIBundle({
 	url: "../openapi.yaml",
 	dom_id: "#docs",
 	deepLinking: true, // an address for each operation
-	validatorUrl: null, // no badge, which another host would draw
+	validatorUrl: null, // no badge, because another host would draw it
 	defaultModelsExpandDepth: 0,
 	displayRequestDuration: true,
 	tryItOutEnabled: true,

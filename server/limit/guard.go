@@ -8,25 +8,25 @@ import (
 // Guard slows down guessing at passwords. It limits failures by account and by
 // the client's address; successes do not count.
 //
-// Somebody who guesses at one account from many addresses uses up the limit of
-// that account, which would lock its owner out as well. So an address from which
-// the user has signed in before has a limit of its own.
+// An attacker who guesses at one account from many addresses uses up the limit of that
+// account. This would lock its owner out as well. So an address from which the user has
+// signed in before has a limit of its own.
 type Guard struct {
 	locks     [64]chan struct{} // by account; each holds one element while it is locked
 	byAccount *Limiter
 	byAddress *Limiter
-	known     *Limiter
+	known     *Limiter // by account and address
 }
 
-// accountTries and addressTries are how many failures there may be at once. People
-// mistype, and an office may share one address; a list of common passwords is longer
-// than both.
+// accountTries and addressTries are the numbers of failures that an account and an
+// address may have at once. They are large enough for people who mistype and for an
+// office that shares one address. A list of common passwords is longer than both.
 const (
 	accountTries = 30
 	addressTries = 100
 )
 
-// NewGuard returns a Guard that reads the time from now.
+// NewGuard returns a Guard that gets the time from now.
 func NewGuard(now func() time.Time) *Guard {
 	g := &Guard{
 		byAccount: NewLimiter(accountTries, 6*time.Second, now),
@@ -39,10 +39,10 @@ func NewGuard(now func() time.Time) *Guard {
 	return g
 }
 
-// Lock makes one try at an account wait for the try before it, so that several
-// tries that succeed are never counted together, and none reads the account while
-// another one changes it. It returns ctx's error if ctx ends first. Accounts may
-// share a lock.
+// Lock makes a try at an account wait until the try before it has ended. So several
+// tries that succeed are never counted together, and no try reads the account while
+// another one changes it. If ctx ends first, Lock returns its error. Several accounts
+// may share a lock.
 func (g *Guard) Lock(ctx context.Context, account string) (unlock func(), err error) {
 	key := KeyOf(account)
 	lock := g.locks[int(key[0])%len(g.locks)]
@@ -54,10 +54,10 @@ func (g *Guard) Lock(ctx context.Context, account string) (unlock func(), err er
 	}
 }
 
-// Try counts a try at the account from the address; success takes it back. When
-// there have been too many tries, Try returns a *TooManyError. isKnown says
-// whether the user has signed in from the address before; Try calls it only when
-// that matters.
+// Try counts a try at the account from the address; success takes it back. If there
+// have been too many tries, Try returns a *TooManyError. isKnown reports whether the user
+// has signed in from the address before; Try calls it only if the account has used up its
+// limit.
 func (g *Guard) Try(account, address string, isKnown func() (bool, error)) (success func(), err error) {
 	from := KeyOf(address)
 	if err := g.byAddress.Take(from); err != nil {
@@ -66,10 +66,10 @@ func (g *Guard) Try(account, address string, isKnown func() (bool, error)) (succ
 	limiter, key := g.byAccount, KeyOf(account)
 	err = limiter.Take(key)
 	if err != nil {
-		known, lookup := isKnown()
-		if lookup != nil {
+		known, lookupErr := isKnown()
+		if lookupErr != nil {
 			g.byAddress.undo(from)
-			return nil, lookup
+			return nil, lookupErr
 		}
 		if known {
 			limiter, key = g.known, KeyOf(account, address)

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// hands is a clock that stands still until a test moves it.
-type hands struct{ at atomic.Int64 }
+// clock is a clock that stands still unless a test moves it on.
+type clock struct{ at atomic.Int64 }
 
-func (h *hands) now() time.Time       { return time.Unix(0, h.at.Load()) }
-func (h *hands) move(d time.Duration) { h.at.Add(int64(d)) }
+func (c *clock) now() time.Time       { return time.Unix(0, c.at.Load()) }
+func (c *clock) move(d time.Duration) { c.at.Add(int64(d)) }
 
 func TestLimiter(t *testing.T) {
-	var clock hands
+	var clock clock
 	clock.move(time.Hour)
 	l := NewLimiter(3, 10*time.Second, clock.now)
 	key, other := KeyOf("a"), KeyOf("b")
@@ -31,7 +31,7 @@ func TestLimiter(t *testing.T) {
 		take(key, 0)
 	}
 	take(key, 10*time.Second)
-	take(key, 10*time.Second) // a try that waits is not counted
+	take(key, 10*time.Second) // a refused try does not count
 	take(other, 0)
 	clock.move(4 * time.Second)
 	take(key, 6*time.Second)
@@ -55,10 +55,10 @@ func TestLimiter(t *testing.T) {
 	l.undo(KeyOf("never seen"))
 }
 
-// TestLimiterHoldsAcrossGoroutines has many goroutines take at once: the limiter allows
+// TestLimiterHoldsAcrossGoroutines lets many goroutines take at once: the limiter allows
 // the burst and no more.
 func TestLimiterHoldsAcrossGoroutines(t *testing.T) {
-	var clock hands
+	var clock clock
 	l := NewLimiter(50, time.Second, clock.now)
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
@@ -77,10 +77,10 @@ func TestLimiterHoldsAcrossGoroutines(t *testing.T) {
 	}
 }
 
-// TestLimiterIsBounded has a million keys take once each. The limiter keeps a key that
+// TestLimiterIsBounded lets a million keys take once each. The limiter keeps a key that
 // has used up its burst.
 func TestLimiterIsBounded(t *testing.T) {
-	var clock hands
+	var clock clock
 	l := NewLimiter(10, 6*time.Second, clock.now)
 	guesser := KeyOf("guesser")
 	for range 10 {
@@ -97,9 +97,9 @@ func TestLimiterIsBounded(t *testing.T) {
 	}
 }
 
-// TestGuard has many clients guess at an account while its owner signs in.
+// TestGuard lets many clients guess at an account while its owner signs in.
 func TestGuard(t *testing.T) {
-	var clock hands
+	var clock clock
 	g := NewGuard(clock.now)
 	known := func(yes bool) func() (bool, error) { return func() (bool, error) { return yes, nil } }
 	waits := func(err error) int {

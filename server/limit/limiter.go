@@ -32,11 +32,11 @@ type Key [16]byte
 const (
 	maxKeys = 1 << 14
 
-	// evictFrom is how many keys a full Limiter compares to find one to drop.
+	// evictFrom is the number of keys that a full Limiter compares to find one to drop.
 	evictFrom = 8
 )
 
-// NewLimiter returns a Limiter that reads the time from now.
+// NewLimiter returns a Limiter that gets the time from now.
 func NewLimiter(burst int, interval time.Duration, now func() time.Time) *Limiter {
 	return &Limiter{burst: burst, interval: interval, now: now, fullAt: map[Key]time.Time{}}
 }
@@ -91,9 +91,9 @@ func (l *Limiter) undo(key Key) {
 	}
 }
 
-// evict looks at a few keys, which a map yields in random order. It drops those
-// whose whole burst is available again, or else the one whose burst will be
-// first.
+// evict looks at a few keys. A map returns them in random order. evict drops the keys
+// whose whole burst is available again, or if there is none, the key whose whole burst
+// will be available first.
 func (l *Limiter) evict(now time.Time) {
 	var first Key
 	var soonest time.Time
@@ -113,7 +113,7 @@ func (l *Limiter) evict(now time.Time) {
 	}
 }
 
-// TooManyError says that a client has to wait.
+// TooManyError is the error for a client that has to wait.
 type TooManyError struct{ Wait time.Duration }
 
 func (e *TooManyError) Error() string { return fmt.Sprintf("too many requests: wait for %v", e.Wait) }

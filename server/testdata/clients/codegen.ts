@@ -1,4 +1,4 @@
-// What a website does with the client that openapi-typescript-codegen makes.
+// The code of a website that uses the client made by openapi-typescript-codegen.
 import { ApiError, BookingsService, OpenAPI, UsersService, VehiclesService } from "./made/codegen";
 import type { Booking, BookingConflict, NewVehicle } from "./made/codegen";
 

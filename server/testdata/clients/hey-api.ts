@@ -1,4 +1,4 @@
-// What a website does with the client that @hey-api/openapi-ts makes.
+// The code of a website that uses the client made by @hey-api/openapi-ts.
 import { createBooking, createVehicle, listBookings, login, register } from "./made/hey-api";
 import { client } from "./made/hey-api/client.gen";
 import type { Booking, BookingConflict, NewVehicle } from "./made/hey-api";

@@ -1,4 +1,4 @@
-// What a website does with the types that openapi-typescript makes. It is
+// The code of a website that uses the types made by openapi-typescript. It is
 // compiled, not run.
 // Each @ts-expect-error fails if the types allow the mistake below it.
 import type { components, operations, paths } from "./onenow";

@@ -1,4 +1,4 @@
-// What a website does with the client that orval makes.
+// The code of a website that uses the client made by orval.
 import { createBooking, createVehicle, listBookings, login, register } from "./made/orval";
 import type { Booking, BookingConflict, NewVehicle } from "./made/orval";
 
