@@ -278,6 +278,7 @@ func TestReadmeCalendar(t *testing.T) {
 // tsc --strict, without --skipLibCheck. Clients that are more than types then send
 // requests to a server.
 func TestTypedClient(t *testing.T) {
+	t.Parallel() // it is slow
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel) // after the subtests, which run in parallel
 	var major, minor int

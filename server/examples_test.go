@@ -181,6 +181,7 @@ func (s *shop) broken(path string, damage func(file string) error) answer {
 // each type of body. It wants the answer that is the example of the same name, and checks
 // that the server gives each of the answers.
 func TestExamples(t *testing.T) {
+	t.Parallel() // it is slow
 	var doc exampleDoc
 	newShop(t).send("GET", "/openapi.json", "", nil).in(t, &doc)
 	shown := map[string]bool{}

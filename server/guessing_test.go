@@ -20,6 +20,7 @@ func newProxiedShop(t testing.TB) *shop {
 // TestGuessing guesses at a password from many addresses. The owner, who has signed in
 // before, can still sign in. All other clients are told how long to wait.
 func TestGuessing(t *testing.T) {
+	t.Parallel() // it is slow
 	s := newProxiedShop(t)
 	s.user("shop")
 	login := func(password, address string) answer {

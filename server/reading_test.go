@@ -268,6 +268,7 @@ func bookMany(t testing.TB, path string, n int) {
 // TestLongLists reads lists that the server sends in parts, while other clients request
 // such lists and do not read them.
 func TestLongLists(t *testing.T) {
+	t.Parallel() // it is slow
 	s, path := newShopAt(t)
 	token := s.owner("shop")
 	for i := range 20 {
