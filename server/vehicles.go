@@ -76,7 +76,7 @@ func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, vehicleBody{v, principal(r).Name})
+	return writeVehicle(w, r, http.StatusCreated, v)
 }
 
 func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -116,7 +116,16 @@ func (s *Server) updateVehicle(w http.ResponseWriter, r *http.Request, partial b
 	if v, err = s.db.UpdateVehicle(r.Context(), principal(r), v.ID, f, ifMatch(r, vehicleShape(r))); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
+	return writeVehicle(w, r, http.StatusOK, v)
+}
+
+// writeVehicle answers with a vehicle that has been created or changed.
+func writeVehicle(w http.ResponseWriter, r *http.Request, status int, v db.Vehicle) error {
+	text, err := toJSON(vehicleShape(r)(v)) // 1 KiB or more, if the texts are of four-byte characters
+	if err == nil {
+		sendZipped(w, r, status, text)
+	}
+	return err
 }
 
 func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
