@@ -227,6 +227,12 @@ func (d *DB) DeleteVehicle(ctx context.Context, by Principal, id VehicleID, pre 
 	})
 }
 
+// CheckPlate returns the error that CreateVehicle or UpdateVehicle has for v's plate, or
+// nil. It is for a vehicle that is not going to be stored, because of another error.
+func (d *DB) CheckPlate(ctx context.Context, by Principal, v Vehicle) error {
+	return d.single(ctx).checkPlate(by, v)
+}
+
 // checkPlate returns ErrInvalid if v's plate has no visible character, or if another
 // vehicle of the principal has the same PlateKey.
 func (tx *Tx) checkPlate(by Principal, v Vehicle) error {

@@ -109,11 +109,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		x.cause = errors.Join(x.cause, err)
 		return
 	}
-	if len(text) >= minCompressed && body.AcceptsGzip(r) {
-		w.Header().Set("Content-Encoding", "gzip")
-		text = compress(text)
-	}
-	sendJSON(w, e.status, text)
+	sendZipped(w, r, e.status, text)
 }
 
 // toAPIError returns the answer for err, or nil when err is our own fault.

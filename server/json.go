@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"onenow/server/body"
 )
 
 const contentType = "application/json"
@@ -42,4 +44,13 @@ func sendJSON(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // a client that has gone away is not our error
+}
+
+// sendZipped is sendJSON with compression, for a long text to a client that accepts it.
+func sendZipped(w http.ResponseWriter, r *http.Request, status int, text []byte) {
+	if len(text) >= minCompressed && body.AcceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		text = compress(text)
+	}
+	sendJSON(w, status, text)
 }

@@ -311,9 +311,24 @@ func TestCompression(t *testing.T) {
 	if got := get("GET", "/vehicles/", "gzip").header.Get("Content-Length"); len(got) > 3 {
 		t.Errorf("5000 bytes are compressed to %s", got)
 	}
+	// So is a long vehicle that has been created or changed.
+	long := strings.Repeat("😀", 50)
+	token := f.owner(strings.Repeat("😀", 145))
+	for path, method := range map[string]string{"/vehicles/": "POST", fmt.Sprintf("/vehicles/%d/", f.vehicle(token, "LONG-1")): "PATCH"} {
+		sent := map[string]any{"make": long, "model": long, "year": 2020, "plate": strings.Repeat("😀", len(method)+10)}
+		for _, encoding := range []string{"gzip", "identity"} {
+			if encoding == "identity" {
+				sent["plate"] = strings.Repeat("🚗", len(method)+10)
+			}
+			a := f.send(method, path, token, sent, header{"Accept-Encoding", encoding})
+			if a.status/100 != 2 || len(a.body) < 1024 || (a.header.Get("Content-Encoding") == "gzip") != (encoding == "gzip") || !strings.Contains(a.body, long) {
+				t.Errorf("%s for %q: got %d with %v and %d bytes", method, encoding, a.status, a.header, len(a.body))
+			}
+		}
+	}
 	// A long refusal is compressed too.
-	long := get("GET", "/vehicles/?ordering="+strings.Repeat("x", 2000), "gzip")
-	if long.want(t, 400, ""); long.header.Get("Content-Encoding") != "gzip" || !strings.HasSuffix(long.body, `x\" is not a valid choice."]}`) {
-		t.Errorf("got %v and %s", long.header, long.body)
+	refusal := get("GET", "/vehicles/?ordering="+strings.Repeat("x", 2000), "gzip")
+	if refusal.want(t, 400, ""); refusal.header.Get("Content-Encoding") != "gzip" || !strings.HasSuffix(refusal.body, `x\" is not a valid choice."]}`) {
+		t.Errorf("got %v and %s", refusal.header, refusal.body)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"onenow/db"
@@ -67,7 +68,7 @@ func (s *Server) listVehicles(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.readVehicle(w, r, false)
+	f, err := s.readVehicle(w, r, db.Vehicle{}, false)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (s *Server) createVehicle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, vehicleBody{v, principal(r).Name})
+	return writeVehicle(w, r, http.StatusCreated, v)
 }
 
 func (s *Server) getVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -108,14 +109,23 @@ func (s *Server) updateVehicle(w http.ResponseWriter, r *http.Request, partial b
 	if err != nil {
 		return err
 	}
-	f, err := s.readVehicle(w, r, partial)
+	f, err := s.readVehicle(w, r, v, partial)
 	if err != nil {
 		return err
 	}
 	if v, err = s.db.UpdateVehicle(r.Context(), principal(r), v.ID, f, ifMatch(r, vehicleShape(r))); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, vehicleBody{v, principal(r).Name})
+	return writeVehicle(w, r, http.StatusOK, v)
+}
+
+// writeVehicle answers with a vehicle that has been created or changed.
+func writeVehicle(w http.ResponseWriter, r *http.Request, status int, v db.Vehicle) error {
+	text, err := toJSON(vehicleShape(r)(v)) // 1 KiB or more, if the texts are of four-byte characters
+	if err == nil {
+		sendZipped(w, r, status, text)
+	}
+	return err
 }
 
 func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
@@ -130,9 +140,9 @@ func (s *Server) deleteVehicle(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readVehicle reads a vehicle's fields from r's body. In a partial update, fields may
-// be missing.
-func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial bool) (db.VehicleFields, error) {
+// readVehicle reads the fields of a vehicle from r's body. before is the stored vehicle
+// that they change, if any. In a partial update, fields may be missing.
+func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, before db.Vehicle, partial bool) (db.VehicleFields, error) {
 	b, err := s.readBody(w, r)
 	if err != nil {
 		return db.VehicleFields{}, err
@@ -143,6 +153,17 @@ func (s *Server) readVehicle(w http.ResponseWriter, r *http.Request, partial boo
 		Model: f.Text("model", maxModel),
 		Year:  f.Integer("year", minYear, s.db.Now().Year()+1),
 		Plate: f.Text("plate", maxPlate),
+	}
+	if len(f.Errs) > 0 && v.Plate != nil && *v.Plate != before.Plate {
+		// One answer names every field at fault. The vehicle is not going to be stored,
+		// so the plate has to be looked up here.
+		err := s.db.CheckPlate(r.Context(), principal(r), v.Apply(before))
+		var refusal *db.Error
+		if errors.As(err, &refusal) {
+			f.Errs.Add(refusal.Field, refusal.Message)
+		} else if err != nil {
+			return v, err
+		}
 	}
 	return v, f.Err()
 }
